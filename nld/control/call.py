@@ -1,0 +1,182 @@
+"""One call: from a frame to validated parameters, or to the error that answers it.
+
+A frame is parsed once.  The method's name is found by a look at the frame's first bytes, where every
+known client writes it; that selects the one pydantic validator which then reads the whole frame,
+envelope and parameters together.  A frame that hides its method further back is parsed twice.
+
+The name that was peeked is only a guess until the parsed name confirms it (JSON allows ``method``
+twice), and the peer's right to call is checked before its parameters are looked at.
+
+Does not belong here: answering (``connection.py``), what methods do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from nld.control.interface import Interface, Method, Parameters, Stream
+from nld.control.reply import ServiceError
+from nld.errors import InvalidRecord, NldError
+from nld.records.peer import Peer
+
+_METHOD_FIRST = re.compile(rb'\s*\{\s*"method"\s*:\s*"([A-Za-z0-9.-]{1,255})"')
+
+
+class Envelope(BaseModel):
+    """What surrounds the parameters of a call (varlink.org/Method-Call). Unknown members are ignored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    method: str
+    more: bool | None = None
+    oneway: bool | None = None
+    upgrade: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that may run. ``oneway`` means that nothing is sent back, no error either."""
+
+    method: Method | Stream
+    parameters: Parameters
+    oneway: bool
+
+
+class Refusal(Exception):
+    """A frame that is not answered by its method.
+
+    ``error``   the error to send, or None when the caller asked for no reply (``oneway``).
+    ``broken``  the frame was no call at all: nothing after it can be trusted, so the connection ends.
+    """
+
+    def __init__(self, error: NldError | ServiceError | None, *, broken: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.broken = broken
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A method with the validator that reads a whole call of it."""
+
+    method: Method | Stream
+    validator: Any
+    operation: str
+
+
+class CallReader:
+    """Reads calls to the methods of some interfaces."""
+
+    def __init__(self, interfaces: Mapping[str, Interface]) -> None:
+        self._interfaces = interfaces
+        self._entries = {
+            f"{interface.name}.{method.name}".encode(): _Entry(
+                method,
+                create_model(f"{method.name}Call", __base__=Envelope, parameters=(method.parameters | None, None))
+                .__pydantic_validator__,
+                method.name.lower(),
+            )
+            for interface in interfaces.values()
+            for method in interface.methods
+        }  # fmt: skip
+
+    def read(self, frame: bytes, peer: Peer) -> Call:
+        """The call in a frame. Raises Refusal."""
+        peeked = _METHOD_FIRST.match(frame)
+        name = peeked[1] if peeked else None
+        entry = self._entries.get(name) if name is not None else None
+        if entry is None or name is None:
+            name = _envelope(frame).method.encode()
+            entry = self._entries.get(name)
+            if entry is None:
+                raise Refusal(_visible(frame, self._unknown(name.decode())))
+        method = entry.method
+        try:
+            method.authorize(peer)
+        except NldError as error:
+            raise Refusal(_visible(frame, error)) from None
+        try:
+            call = entry.validator.validate_json(frame)
+            parameters = call.parameters
+            if parameters is None:
+                parameters = method.parameters.model_validate({})
+        except ValidationError as error:
+            raise Refusal(_visible(frame, explain(error, entry.operation))) from None
+        if call.method.encode() != name:
+            raise Refusal(_broken("method is given twice"), broken=True)
+        if call.oneway and call.more:
+            raise Refusal(_broken("oneway and more exclude each other", "oneway"), broken=True)
+        if call.upgrade:
+            raise Refusal(_parameter("upgrade", "no method of this service upgrades the connection"))
+        if isinstance(method, Stream) and not call.more:
+            raise Refusal(None if call.oneway else ServiceError("ExpectedMore", {}))
+        return Call(method, parameters, bool(call.oneway))
+
+    def _unknown(self, name: str) -> ServiceError:
+        interface, _, _ = name.rpartition(".")
+        if interface in self._interfaces:
+            return ServiceError("MethodNotFound", {"method": name})
+        return ServiceError("InterfaceNotFound", {"interface": interface or name})
+
+
+def explain(error: ValidationError, operation: str) -> NldError | ServiceError:
+    """What the caller is told of parameters that do not fit.
+
+    A parameter that is missing, unknown or of the wrong type is InvalidParameter, which names it.
+    What is wrong inside a parameter (a field of a record) is InvalidRecord, with the path, the index
+    of the record, and the words of whoever checked it.
+    """
+    details = error.errors(include_url=False, include_input=False)
+    first = details[0]
+    location = [part for part in first["loc"] if not _is_schema_step(part)]
+    if location and location[0] == "parameters":
+        location = location[1:]
+    message = _words(first)
+    if len(location) < 2:
+        return _parameter(str(location[0]) if location else "parameters", message)
+    index = next((part for part in location if isinstance(part, int)), None)
+    return InvalidRecord(message, operation=operation, field=_path(location), index=index)
+
+
+def _words(detail: ErrorDetails) -> str:
+    """What a validator said, without the prefix that pydantic puts before a ValueError's own words."""
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _path(location: list[int | str]) -> str:
+    """``routes[3].gateway`` for ("routes", 3, "gateway")."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+
+
+def _is_schema_step(part: int | str) -> bool:
+    """Whether a step of a location names a branch of the schema, such as ``list[str]``, not a field."""
+    return isinstance(part, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", part)
+
+
+def _envelope(frame: bytes) -> Envelope:
+    """The members beside the parameters. Raises Refusal when the frame is no call."""
+    try:
+        return Envelope.model_validate_json(frame)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        where = str(detail["loc"][0]) if detail["loc"] else "message"
+        raise Refusal(_broken(_words(detail), where), broken=True) from None
+
+
+def _visible(frame: bytes, error: NldError | ServiceError) -> NldError | ServiceError | None:
+    """The error, or None when the call is ``oneway``. Raises Refusal when the frame is no call."""
+    return None if _envelope(frame).oneway else error
+
+
+def _parameter(name: str, message: str) -> ServiceError:
+    return ServiceError("InvalidParameter", {"parameter": name, "message": message})
+
+
+def _broken(message: str, member: str = "message") -> ServiceError:
+    return _parameter(member, f"this is no Varlink call: {message}")

@@ -1,0 +1,95 @@
+"""A Varlink interface: its methods as descriptors.
+
+The pydantic models of a method's parameters and reply are the single source: they validate what
+comes in, and the interface description (``description.py``) is generated from them.
+
+Does not belong here: reading calls (``call.py``), running them (``connection.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from nld.control.description import describe
+from nld.control.reply import RawReply, Reply
+from nld.records.peer import Peer
+
+
+class Parameters(BaseModel):
+    """Base of every method's parameters: unknown names and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class NoParameters(Parameters):
+    """The parameters, or the reply, of a method that has none."""
+
+
+def anyone(peer: Peer) -> None:
+    """The authorisation of a method that every peer may call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method with one reply.
+
+    ``name``        member name, such as ``Add``.
+    ``parameters``  model of what comes in.
+    ``reply``       model of what goes out; describes the reply, also where the handler returns text.
+    ``handler``     answers a call; raises NldError or ServiceError to refuse it.
+    ``authorize``   called with the peer before the parameters are looked at, so that a peer that may
+                    not call cannot make the daemon work; raises nld.errors.PermissionDenied.
+    ``about``       documentation for the interface description; paragraphs are kept.
+    """
+
+    name: str
+    parameters: type[Parameters]
+    reply: type[BaseModel]
+    handler: Callable[[Peer, Any], Awaitable[Reply]]
+    authorize: Callable[[Peer], None] = anyone
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A method with many replies; it is refused with ExpectedMore unless the call sets ``more``.
+
+    The fields are those of ``Method``, except:
+    ``handler``  yields the replies. It is asked for the next only after the peer took the last.
+    ``last``     the final reply, sent without ``continues`` when the handler is exhausted. None for an
+                 endless stream: its end closes the connection, and so does the peer's end of input.
+    """
+
+    name: str
+    parameters: type[Parameters]
+    reply: type[BaseModel]
+    handler: Callable[[Peer, Any], AsyncGenerator[Reply, None]]
+    last: RawReply | None = None
+    authorize: Callable[[Peer], None] = anyone
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A named set of methods.
+
+    ``name``     such as ``io.nld``.
+    ``methods``  in the order in which they are described.
+    ``errors``   documentation and parameter model by error name (``RouteExists``).
+    ``about``    documentation of the whole.
+    """
+
+    name: str
+    methods: tuple[Method | Stream, ...]
+    errors: dict[str, tuple[str, type[BaseModel]]] = field(default_factory=dict)
+    about: str = ""
+
+    @cached_property
+    def description(self) -> str:
+        """The interface in Varlink's interface definition language."""
+        return describe(self)

@@ -1,0 +1,124 @@
+"""The service: the interfaces that one socket offers, and org.varlink.service, which lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Final
+
+from pydantic import BaseModel
+
+from nld.control.call import Call, CallReader
+from nld.control.interface import Interface, Method, NoParameters, Parameters
+from nld.control.reply import SERVICE, Reply, ServiceError
+from nld.records.peer import Peer
+
+VENDOR: Final = "nld"
+PRODUCT: Final = "nld"
+URL: Final = "https://varlink.org/"
+
+
+class GetInfoReply(BaseModel):
+    """Who answers on this socket."""
+
+    vendor: str
+    product: str
+    version: str
+    url: str
+    interfaces: list[str]
+
+
+class GetInterfaceDescriptionParameters(Parameters):
+    """Which interface to describe."""
+
+    interface: str
+
+
+class GetInterfaceDescriptionReply(BaseModel):
+    """The description, in Varlink's interface definition language."""
+
+    description: str
+
+
+class _Interface(BaseModel):
+    interface: str
+
+
+class _Method(BaseModel):
+    method: str
+
+
+class _Parameter(BaseModel):
+    parameter: str
+
+
+class _Nothing(BaseModel):
+    pass
+
+
+def installed_version() -> str:
+    """The version of the installed nld package; ``unknown`` when it runs from a bare source tree."""
+    try:
+        return metadata.version("nld")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+class Service:
+    """Interfaces by name, org.varlink.service among them.
+
+    ``interfaces``  what the service offers besides org.varlink.service.
+    ``version``     what GetInfo says; by default the version of the installed package.
+    """
+
+    def __init__(self, interfaces: Iterable[Interface], version: str | None = None) -> None:
+        self._version = installed_version() if version is None else version
+        own = Interface(
+            name=SERVICE,
+            about="Provided by every Varlink service: describes the service and its interfaces.",
+            methods=(
+                Method(
+                    "GetInfo",
+                    NoParameters,
+                    GetInfoReply,
+                    self._info,
+                    about="The interfaces of this service, and who made it.",
+                ),
+                Method(
+                    "GetInterfaceDescription",
+                    GetInterfaceDescriptionParameters,
+                    GetInterfaceDescriptionReply,
+                    self._describe,
+                    about="The description of one interface.",
+                ),
+            ),
+            errors={
+                "InterfaceNotFound": ("The requested interface was not found.", _Interface),
+                "MethodNotFound": ("The requested method was not found.", _Method),
+                "MethodNotImplemented": ("The method is described, but not implemented.", _Method),
+                "InvalidParameter": ("One of the passed parameters is invalid.", _Parameter),
+                "PermissionDenied": ("The peer may not call this method.", _Nothing),
+                "ExpectedMore": ("The method must be called with 'more'.", _Nothing),
+            },
+        )
+        self.interfaces = {interface.name: interface for interface in (own, *interfaces)}
+        self._reader = CallReader(self.interfaces)
+
+    def read(self, frame: bytes, peer: Peer) -> Call:
+        """The call in a frame. Raises ``call.Refusal``."""
+        return self._reader.read(frame, peer)
+
+    async def _info(self, peer: Peer, parameters: NoParameters) -> Reply:
+        return GetInfoReply(
+            vendor=VENDOR,
+            product=PRODUCT,
+            version=self._version,
+            url=URL,
+            interfaces=sorted(self.interfaces),
+        )
+
+    async def _describe(self, peer: Peer, parameters: GetInterfaceDescriptionParameters) -> Reply:
+        interface = self.interfaces.get(parameters.interface)
+        if interface is None:
+            raise ServiceError("InterfaceNotFound", {"interface": parameters.interface})
+        return GetInterfaceDescriptionReply(description=interface.description)
