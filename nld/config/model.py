@@ -1,0 +1,288 @@
+"""The keys: one pydantic model per TOML table, each key with its manual beside it.
+
+A new key is one annotated line here; ``config.example.toml`` is printed from it (example.py).
+"""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+MIB = 1 << 20
+
+
+class Manual(NamedTuple):
+    """What a person needs to know about one key. ``reload``: taken up on SIGHUP, else on restart."""
+
+    about: str
+    allowed: str
+    unit: str | None = None
+    zero: str | None = None
+    reload: bool = False
+
+
+def _account(kind: str, look_up: Callable[[str], int]) -> Callable[[object], object]:
+    """A validator that takes numbers and names of this machine's accounts, and gives numbers."""
+
+    def number(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                return look_up(value)
+            except KeyError:
+                raise ValueError(f"this machine has no {kind} {value!r}") from None
+        return value
+
+    return number
+
+
+_User = Annotated[
+    int, BeforeValidator(_account("user", lambda name: pwd.getpwnam(name).pw_uid)), Field(ge=0, lt=2**32 - 1)
+]
+_Group = Annotated[
+    int, BeforeValidator(_account("group", lambda name: grp.getgrnam(name).gr_gid)), Field(ge=0, lt=2**32 - 1)
+]
+
+
+class Section(BaseModel):
+    """Base of every table: frozen, no unknown keys, no silent conversion (``"1"`` is not 1)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LogConfig(Section):
+    """What the daemon says, and where."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Manual("The least severe entry that is written.", "debug, info, warning or error", reload=True),
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "journal"],
+        Manual(
+            "console: readable lines on standard error. journal: journald's native protocol, each key a"
+            " field of its own (journalctl -u nld NLD_DST=10.0.0.0/8). auto: journal if standard error is"
+            " connected to the journal (JOURNAL_STREAM), else console.",
+            "auto, console or journal",
+        ),
+    ] = "auto"
+
+
+class FibConfig(Section):
+    """The kernel's own forwarding table, over NETLINK_ROUTE."""
+
+    protocol: Annotated[
+        int,
+        Field(ge=1, le=255),
+        Manual(
+            "The rtm_protocol that marks nld's routes in the kernel. Routes of any other protocol belong"
+            " to somebody else. 0-4 are the kernel's and ip's own; /usr/share/iproute2/rt_protos has the"
+            " numbers of other programs.",
+            "a whole number from 1 to 255",
+            zero="refused: the kernel takes 0 for unspecified",
+        ),
+    ] = 131
+    receive_buffer: Annotated[
+        int,
+        Field(ge=0, le=1 << 30),
+        Manual(
+            "SO_RCVBUF of the request and dump sockets. Bounds the messages of one send, since each may"
+            " fail and its reply must fit. What the kernel granted is in the log.",
+            "a whole number from 0 to 1073741824",
+            unit="bytes",
+            zero="leave the kernel's default (net.core.rmem_default)",
+        ),
+    ] = 4 * MIB
+    send_buffer: Annotated[
+        int,
+        Field(ge=0, le=1 << 30),
+        Manual(
+            "SO_SNDBUF of the request socket. Bounds the bytes of one send.",
+            "a whole number from 0 to 1073741824",
+            unit="bytes",
+            zero="leave the kernel's default (net.core.wmem_default)",
+        ),
+    ] = 1 * MIB
+    notification_buffer: Annotated[
+        int,
+        Field(ge=0, le=1 << 30),
+        Manual(
+            "SO_RCVBUF of the notification socket: how far nld may fall behind other programs' changes"
+            " before the kernel drops some and nld must resync. One change takes about 1 KiB.",
+            "a whole number from 0 to 1073741824",
+            unit="bytes",
+            zero="leave the kernel's default (net.core.rmem_default)",
+        ),
+    ] = 64 * MIB
+
+
+class KernelConfig(Section):
+    """The kernel tables that nld drives."""
+
+    default: Annotated[
+        Literal["fib"],
+        Manual("The kernel table that a request means when it names none.", "fib"),
+    ] = "fib"
+    fib: FibConfig = FibConfig()
+
+
+class LimitsConfig(Section):
+    """What one program may cost the daemon. The first three are sd-varlink's numbers."""
+
+    message_bytes: Annotated[
+        int,
+        Field(ge=4096, le=1 << 30),
+        Manual(
+            "The largest request. A longer one gets an error, then its connection closes.",
+            "a whole number from 4096 to 1073741824",
+            unit="bytes",
+            zero="refused: there is no way to have no limit",
+        ),
+    ] = 16 * MIB
+    connections: Annotated[
+        int,
+        Field(ge=1, le=1_000_000),
+        Manual(
+            "Connections to the control socket at one time, of all users together. The file descriptor"
+            " limit (LimitNOFILE= in the unit) must be higher.",
+            "a whole number from 1 to 1000000",
+            zero="refused: nobody could ask",
+        ),
+    ] = 4096
+    connections_per_uid: Annotated[
+        int,
+        Field(ge=1, le=1_000_000),
+        Manual(
+            "Connections to the control socket at one time, of one user.",
+            "a whole number from 1 to 1000000",
+            zero="refused: nobody could ask",
+        ),
+    ] = 1024
+    partial_bytes: Annotated[
+        int,
+        Field(ge=4096, le=1 << 34),
+        Manual(
+            "Memory for requests that have begun to arrive but are not complete, of all connections"
+            " together. Beyond it the largest incomplete request gets an error, and its connection closes.",
+            "a whole number from 4096 to 17179869184, and no less than limits.message_bytes",
+            unit="bytes",
+            zero="refused: no request could arrive in two pieces",
+        ),
+    ] = 64 * MIB
+
+
+class WatchConfig(Section):
+    """Following changes."""
+
+    history: Annotated[
+        int,
+        Field(ge=0, le=100_000_000),
+        Manual(
+            "How many past changes are kept, so that a watcher that comes back with its cursor can go on"
+            " where it stopped.",
+            "a whole number from 0 to 100000000",
+            unit="changes",
+            zero="keep none: every watch begins with a snapshot",
+        ),
+    ] = 65536
+    batch: Annotated[
+        int,
+        Field(ge=1, le=100_000),
+        Manual(
+            "The most routes or changes in one reply of a list or a watch.",
+            "a whole number from 1 to 100000",
+            unit="routes",
+            zero="refused: no reply could carry anything",
+        ),
+    ] = 1024
+
+
+class PolicyConfig(Section):
+    """Who may change routes. Everybody who can reach the socket may read."""
+
+    write_users: Annotated[
+        tuple[_User, ...],
+        Field(strict=False),
+        Manual(
+            "Users that may change routes, by name or number. A name is looked up when the file is read.",
+            'a list of user names and numbers, such as [0, "frr"]',
+            zero="0 is root; an empty list lets nobody in by user",
+            reload=True,
+        ),
+    ] = (0,)
+    write_groups: Annotated[
+        tuple[_Group, ...],
+        Field(strict=False),
+        Manual(
+            "Groups whose members may change routes, by name or number.",
+            'a list of group names and numbers, such as ["netdev"]',
+            zero="0 is the group root; an empty list lets nobody in by group",
+            reload=True,
+        ),
+    ] = ()
+
+
+class Config(Section):
+    """The whole file. ``Config()`` is the defaults; :func:`load` reads a file."""
+
+    socket: Annotated[
+        str,
+        Field(pattern=r"^/[^\x00]{0,106}$"),
+        Manual(
+            "The control socket. Not used under systemd socket activation, which passes an open one."
+            " Clients look for NLD_SOCKET, else for the default.",
+            "an absolute path of at most 107 bytes",
+        ),
+    ] = "/run/nld/io.nld"
+    log: LogConfig = LogConfig()
+    kernel: KernelConfig = KernelConfig()
+    limits: LimitsConfig = LimitsConfig()
+    watch: WatchConfig = WatchConfig()
+    policy: PolicyConfig = PolicyConfig()
+
+
+class Key(NamedTuple):
+    """One settable key: its path (``("kernel", "fib", "protocol")``), manual and default."""
+
+    path: tuple[str, ...]
+    manual: Manual
+    default: Any
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
+def keys(model: type[Section] = Config, above: tuple[str, ...] = ()) -> Iterator[Key]:
+    """Every settable key of ``model``, in the order of the file: plain keys first, then tables."""
+    for name, field in model.model_fields.items():
+        if not _is_section(field):
+            manual = next(entry for entry in field.metadata if isinstance(entry, Manual))
+            yield Key((*above, name), manual, field.default)
+    for name, field in model.model_fields.items():
+        if _is_section(field):
+            assert isinstance(field.annotation, type)
+            yield from keys(field.annotation, (*above, name))
+
+
+def needs_restart(old: Config, new: Config) -> list[str]:
+    """The keys that differ and are only read at start, such as ``["limits.connections"]``.
+
+    The rest (``Manual.reload``) a running daemon takes up at once.
+    """
+
+    def value(config: Config, path: tuple[str, ...]) -> object:
+        found: object = config
+        for name in path:
+            found = getattr(found, name)
+        return found
+
+    return [
+        ".".join(key.path)
+        for key in keys()
+        if not key.manual.reload and value(old, key.path) != value(new, key.path)
+    ]
