@@ -1,0 +1,169 @@
+"""What is wrong with a record, in words: pydantic's errors made nld's own.
+
+Each complaint names the field by its path in the call (``routes[3].nexthops[0].gateway``), says what
+is wrong with it and what is allowed.  The first is the error; all of them are in its ``failures``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from nld.errors import InvalidRecord
+from nld.records.model import FieldError
+
+MAXIMUM = 100
+"""How many complaints about one call are reported."""
+
+_KINDS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be text in quotes",
+    "string_unicode": "must be valid UTF-8",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list [...]",
+    "dict_type": "must be an object {...}",
+    "model_type": "must be an object {...}",
+    "model_attributes_type": "must be an object {...}",
+    "missing": "is required",
+    "union_tag_not_found": "must have the field type",
+}
+_TAGS = frozenset({
+    "str", "int", "list[str]", "mpls", "ip", "ip6", "seg6", "ila", "bpf", "seg6local", "rpl", "ioam6",
+    "xfrm", "unknown",
+})  # fmt: skip
+"""What pydantic puts into the path to say which branch of a union it means."""
+_BRANCHES = ("dst", "encap", "hmac")
+"""Fields that are unions, behind which a tag stands."""
+
+_HINTS = {
+    "src": "for the preferred source address write prefsrc, for a source prefix from",
+    "congctl": "write congestion, as ip prints it",
+    "realms": 'write {"flow": {"to": ...}}, as ip prints it',
+    "proto": "write protocol",
+    "priority": "write metric",
+    "oif": "write dev",
+    "weight": "it belongs into an entry of nexthops",
+    "deleted": "a route that was deleted is no route to write",
+}
+
+
+def invalid(error: ValidationError, operation: str) -> InvalidRecord:
+    """The typed error for what pydantic found.
+
+    ``operation``  what was asked for, such as ``add``.
+    ``field`` and ``index`` of the result are those of the first complaint; with several, ``failures``
+    has the parameters of each, at most 100, and ``failed`` their number.
+    """
+    complaints = [_complaint(details, operation) for details in _merged(error)]
+    first = complaints[0]
+    if len(complaints) == 1:
+        return first
+    return InvalidRecord(
+        first.message,
+        operation=operation,
+        field=first.field,
+        index=first.index,
+        done=0,
+        failed=len(complaints),
+        failures=tuple(complaint.parameters() for complaint in complaints[:MAXIMUM]),
+    )
+
+
+def _merged(error: ValidationError) -> list[ErrorDetails]:
+    """The details, one a field: of a union's branches only that which came nearest."""
+    found: dict[str, ErrorDetails] = {}
+    for details in error.errors(include_url=False, include_context=True):
+        path = _path(details["loc"])
+        parent = path.rpartition("[")[0] if path.endswith("]") else ""
+        if parent in found and found[parent]["type"] == "string_type":
+            del found[parent]
+        found.setdefault(path, details)
+    return list(found.values())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    before = ""
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+            continue
+        if before in _BRANCHES and step in _TAGS:
+            continue
+        path += f".{step}" if path else step
+        before = step
+    return path
+
+
+def _complaint(details: ErrorDetails, operation: str) -> InvalidRecord:
+    location = details["loc"]
+    path = _path(location)
+    words = _words(details, str(location[-1]) if location else "")
+    index = next((step for step in location if isinstance(step, int)), None)
+    if location and location[0] != "routes":
+        index = None
+    blamed = (details.get("ctx") or {}).get("error")
+    if isinstance(blamed, FieldError):
+        path = f"{path}.{blamed.field}" if path else blamed.field
+    message = f"{path}: {words}" if path else words
+    return InvalidRecord(message, operation=operation, field=path or None, index=index, done=0)
+
+
+def _words(details: ErrorDetails, field: str) -> str:
+    """What is wrong and what is allowed, without the field's name."""
+    kind = details["type"]
+    context: Mapping[str, Any] = details.get("ctx") or {}
+    given = details["input"]
+    if kind == "extra_forbidden":
+        return _unknown(field)
+    if kind == "value_error":
+        return str(context.get("error", details["msg"]))
+    if kind in {"literal_error", "enum"}:
+        return f"{_shown(given)} is not known; allowed: {context.get('expected')}"
+    if kind == "union_tag_invalid":
+        return f"type '{context.get('tag')}' is not known; allowed: {context.get('expected_tags')}"
+    if kind in {"greater_than_equal", "greater_than"}:
+        return f"{_shown(given)} is too small; allowed: {context.get('ge', context.get('gt'))} or more"
+    if kind in {"less_than_equal", "less_than"}:
+        return f"{_shown(given)} is too large; allowed: at most {context.get('le', context.get('lt'))}"
+    if kind in {"too_long", "string_too_long"}:
+        return f"is too long; allowed: at most {context.get('max_length')}"
+    if kind in {"too_short", "string_too_short"}:
+        return f"is too short; at least {context.get('min_length')} needed"
+    if kind == "string_pattern_mismatch":
+        return f"{_shown(given)} is not of the form {context.get('pattern')}"
+    if kind == "json_invalid":
+        return f"is no JSON: {context.get('error')}"
+    words = _KINDS.get(kind, details["msg"])
+    return words if kind == "missing" else f"{words}, not {_shown(given)}"
+
+
+def _unknown(field: str) -> str:
+    from nld.records.route import RouteRecord  # noqa: PLC0415
+
+    known = [info.alias or name for name, info in RouteRecord.model_fields.items()]
+    if field in _HINTS:
+        return f"is no field of a record; {_HINTS[field]}"
+    near = difflib.get_close_matches(field, known, n=1)
+    return f"is no field of a record{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _shown(value: object) -> str:
+    """The value as JSON would have it, cut where it is long."""
+    names = {True: "true", False: "false", None: "null"}
+    if isinstance(value, bool) or value is None:
+        return names[value]
+    if isinstance(value, str):
+        text = f"'{value}'" if value.isprintable() else ascii(value)
+    elif isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    else:
+        text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

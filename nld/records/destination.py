@@ -1,0 +1,191 @@
+"""Destinations: prefixes as text and as network-order bytes, one or a hundred thousand at a time.
+
+A prefix is written ``10.0.0.0/8`` or ``2001:db8::/32``, a host route bare (``192.0.2.1``), and the
+whole of a family ``default``.  Host bits must be zero: IPv6 in the kernel clears them silently, so
+that the route would not be the one that was asked for, and IPv4 refuses them with "Invalid argument".
+
+The many are the case to be fast for (a routing daemon announces lists of prefixes for one next hop),
+so they are grouped by length and the host bits of a whole group are looked at in one operation on one
+large integer.  Only when something is wrong are they looked at one by one.
+
+Does not belong here: which routes the prefixes belong to (``route.py``).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+INET = int(socket.AF_INET)
+INET6 = int(socket.AF_INET6)
+WIDTH = {INET: 32, INET6: 128}
+"""Bits of an address, by address family."""
+FAMILY_NAMES = {INET: "inet", INET6: "inet6"}
+FAMILIES = {name: number for number, name in FAMILY_NAMES.items()}
+DEFAULT = "default"
+
+_LENGTHS = {
+    family: {"": width} | {str(length): length for length in range(width + 1)}
+    for family, width in WIDTH.items()
+}
+
+
+class DestinationError(ValueError):
+    """A text that is no destination. ``position`` is its place in the list, from 0."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class Destinations(NamedTuple):
+    """What a record's ``dst`` says.
+
+    ``family``  AF_INET or AF_INET6.
+    ``groups``  addresses in network order (4 or 16 bytes each) by prefix length in bits, each group in
+                the order of the list.  The default route is the all-zero address of length 0.
+    """
+
+    family: int
+    groups: dict[int, list[bytes]]
+
+
+def spoken(family: int) -> str:
+    """``IPv4`` or ``IPv6``."""
+    return "IPv6" if family == INET6 else "IPv4"
+
+
+def family_of(text: str) -> int | None:
+    """The family that an address's or prefix's spelling belongs to; None for ``default``."""
+    if ":" in text:
+        return INET6
+    return None if text == DEFAULT else INET
+
+
+def parse_address(text: str, family: int | None = None) -> tuple[int, bytes]:
+    """An address as (family, bytes in network order); ValueError says what is wrong with it.
+
+    ``family``  AF_INET or AF_INET6 to accept only that one, None for either.
+    """
+    found = INET6 if ":" in text else INET
+    try:
+        packed = socket.inet_pton(found, text)
+    except (OSError, ValueError):
+        hint = ""
+        if "/" in text:
+            hint = "; an address takes no prefix length"
+        elif "%" in text:
+            hint = "; name the device in dev, not behind a %"
+        wanted = "IPv4 or IPv6" if family is None else spoken(family)
+        raise ValueError(f"{_quoted(text)} is not an {wanted} address{hint}") from None
+    if family is not None and found != family:
+        raise ValueError(f"{_quoted(text)} is {spoken(found)}, but the route is {spoken(family)}")
+    return found, packed
+
+
+def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]:
+    """One destination as (family, length, bytes in network order); DestinationError otherwise.
+
+    ``family``  AF_INET or AF_INET6 to accept only that one. None takes the family of the spelling, and
+                AF_INET for ``default``, as ``ip`` does.
+    """
+    if text == DEFAULT:
+        family = INET if family is None else family
+        return family, 0, bytes(WIDTH[family] // 8)
+    found = INET6 if ":" in text else INET
+    address, slash, length_text = text.partition("/")
+    length = _LENGTHS[found].get(length_text) if length_text or not slash else None
+    try:
+        packed = socket.inet_pton(found, address)
+    except (OSError, ValueError):
+        raise DestinationError(
+            f"{_quoted(text)} is not a prefix; write it like 10.0.0.0/8, 2001:db8::/32 or default"
+        ) from None
+    if length is None:
+        raise DestinationError(
+            f"{_quoted(text)}: the prefix length of {spoken(found)} is 0 to {WIDTH[found]}"
+        )
+    if family is not None and found != family:
+        raise DestinationError(f"{_quoted(text)} is {spoken(found)}, but the route is {spoken(family)}")
+    host = WIDTH[found] - length
+    number = int.from_bytes(packed, "big")
+    if number & ((1 << host) - 1):
+        right = prefix_text(found, length, (number >> host << host).to_bytes(len(packed), "big"))
+        raise DestinationError(
+            f"{_quoted(text)} has bits set behind the prefix length; the prefix would be {right}"
+        )
+    return found, length, packed
+
+
+def parse_destinations(texts: Sequence[str], family: int | None = None) -> Destinations:
+    """Many destinations of one family; DestinationError with the position of the first bad one.
+
+    ``family``  as for :func:`parse_prefix`; None takes the family of the first that tells.
+    """
+    if family is None:
+        found = (told for text in texts if (told := family_of(text)) is not None)
+        family = next(found, INET)
+    lengths = _LENGTHS[family]
+    by_text: defaultdict[str, list[bytes]] = defaultdict(list)
+    pton = socket.inet_pton
+    try:
+        for text in texts:
+            address, slash, length = text.partition("/")
+            if slash and not length:
+                return _one_by_one(texts, family)
+            by_text[length].append(pton(family, address))
+        groups = {lengths[length]: packed for length, packed in by_text.items()}
+    except (OSError, ValueError, KeyError):
+        return _one_by_one(texts, family)
+    if len(groups) != len(by_text) or any(_host_bits(family, *group) for group in groups.items()):
+        return _one_by_one(texts, family)
+    return Destinations(family, groups)
+
+
+def position(texts: Sequence[str], length: int, nth: int) -> int:
+    """Where in ``texts`` the ``nth`` (from 0) destination of this prefix length stands.
+
+    The way back from :class:`Destinations` to the list, for error reports; ValueError when there is
+    no such one.  Slow: it reads the list again.
+    """
+    for index, text in enumerate(texts):
+        if parse_prefix(text)[1] == length:
+            if nth == 0:
+                return index
+            nth -= 1
+    raise ValueError(f"fewer destinations of length {length} than asked for")
+
+
+def prefix_text(family: int, length: int, packed: bytes) -> str:
+    """The destination as ``ip`` prints it: host routes bare. Length 0 is ``default``."""
+    if length == 0:
+        return DEFAULT
+    address = socket.inet_ntop(family, packed)
+    return address if length == WIDTH[family] else f"{address}/{length}"
+
+
+def _host_bits(family: int, length: int, packed: list[bytes]) -> bool:
+    """Whether any of the addresses has a bit set behind ``length``."""
+    width = WIDTH[family]
+    mask = ((1 << (width - length)) - 1).to_bytes(width // 8, "big")
+    return bool(int.from_bytes(b"".join(packed), "big") & int.from_bytes(mask * len(packed), "big"))
+
+
+def _one_by_one(texts: Sequence[str], family: int) -> Destinations:
+    """The slow way: takes ``default`` too, and finds which one is wrong and why."""
+    groups: dict[int, list[bytes]] = {}
+    for index, text in enumerate(texts):
+        try:
+            _, length, packed = parse_prefix(text, family)
+        except DestinationError as error:
+            raise DestinationError(str(error), index) from None
+        groups.setdefault(length, []).append(packed)
+    return Destinations(family, groups)
+
+
+def _quoted(text: str) -> str:
+    """The text in quotes, cut where it is long; unprintable characters escaped."""
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"'{shown}'" if shown.isprintable() else ascii(shown)
