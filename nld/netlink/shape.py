@@ -1,0 +1,134 @@
+"""Shape and destination: the two halves of a route message, cut apart without decoding.
+
+Routes that share everything but the destination address share one shape: the payload (rtmsg and
+attributes) without ``RTA_DST``.  The prefix length stays in it.  A table of a million routes has a
+handful of shapes, so a dictionary keyed by these bytes replaces a million decodings, and
+``route.decode(shape)`` explains one when needed.
+
+The kernel writes RTA_TABLE, RTA_DST, then the rest; a message in that order is cut with three
+slices.  Any other order, or a repeated RTA_DST, goes the general way with the same result.
+
+A cut checks what it needs: the message's length, the header, the place and size of RTA_DST.
+Attributes behind it are first looked at by ``route.decode(shape)``, which may yet raise.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple, TypeAlias
+
+from nld.errors import MalformedMessage
+from nld.netlink.attribute import TYPE_MASK, walk
+from nld.netlink.header import HEADER, HEADER_SIZE, MessageType
+from nld.netlink.registry import AF, RTA, RTM
+from nld.netlink.route import ADDRESS_SIZE
+from nld.netlink.route import HEADER_SIZE as ROUTE_HEADER_SIZE
+
+BulkCut: TypeAlias = tuple[int, int, int, int, bytes, bytes]
+"""Type, flags, sequence, port id, shape, destination: see :func:`walk_cuts`."""
+
+_HEAD = struct.Struct("=IHHII B11x I4xI")
+"""Netlink header; family and the rest of rtmsg; two attribute headers as words, a value between."""
+
+_ATTRIBUTE = struct.Struct("=HH")
+
+
+def _word(length: int, number: int) -> int:
+    return int.from_bytes(_ATTRIBUTE.pack(length, number), "little" if struct.pack("=H", 1)[0] else "big")
+
+
+_TABLE = _word(8, RTA.TABLE)
+_DST4 = _word(8, RTA.DST)
+_DST6 = _word(20, RTA.DST)
+_INET = int(AF.INET)
+_INET6 = int(AF.INET6)
+_ROUTES = frozenset((int(RTM.NEWROUTE), int(RTM.DELROUTE)))
+
+
+class Cut(NamedTuple):
+    """``shape``: the payload without RTA_DST; ``destination``: its bytes, ``b""`` for the default route."""
+
+    shape: bytes
+    destination: bytes
+
+
+def cut(payload: bytes | bytearray | memoryview) -> Cut:
+    """Cut one route payload.  Raises :class:`MalformedMessage`."""
+    data = bytes(payload)
+    return Cut(*_cut(data, 0, len(data)))
+
+
+def walk_cuts(datagram: bytes) -> list[BulkCut]:
+    """All messages of one datagram, cut: a list of (type, flags, sequence, port id, shape, destination).
+
+    For RTM_NEWROUTE and RTM_DELROUTE the last two are as in :class:`Cut`.  For every other type,
+    NLMSG_DONE, NLMSG_ERROR and NLMSG_OVERRUN among them, ``shape`` is the whole payload and
+    ``destination`` empty; ``Message(*entry[:4], memoryview(entry[4]))`` makes it a message again.
+    NLMSG_NOOP is left out.  Raises :class:`MalformedMessage`; then nothing of the datagram is returned.
+    """
+    result: list[BulkCut] = []
+    append = result.append
+    unpack_from = _HEAD.unpack_from
+    end = len(datagram)
+    offset = 0
+    while end - offset >= 44:
+        length, kind, flags, sequence, port_id, family, first, second = unpack_from(datagram, offset)
+        stop = offset + length
+        if first == _TABLE and kind in _ROUTES and stop <= end:
+            if second == _DST4 and family == _INET and length >= 60:
+                append((kind, flags, sequence, port_id,
+                        datagram[offset + 16 : offset + 36] + datagram[offset + 44 : stop],
+                        datagram[offset + 40 : offset + 44]))  # fmt: skip
+                offset = (stop + 3) & -4
+                continue
+            if second == _DST6 and family == _INET6 and length >= 60:
+                append((kind, flags, sequence, port_id,
+                        datagram[offset + 16 : offset + 36] + datagram[offset + 56 : stop],
+                        datagram[offset + 40 : offset + 56]))  # fmt: skip
+                offset = (stop + 3) & -4
+                continue
+        offset = _walk_one(datagram, offset, end, result)
+    while offset < end:
+        offset = _walk_one(datagram, offset, end, result)
+    return result
+
+
+def _walk_one(datagram: bytes, offset: int, end: int, result: list[BulkCut]) -> int:
+    """The general way for one message; returns where the next one starts."""
+    length: int
+    if end - offset < HEADER_SIZE:
+        raise MalformedMessage(f"{end - offset} bytes left, a message header has {HEADER_SIZE}", offset)
+    length, kind, flags, sequence, port_id = HEADER.unpack_from(datagram, offset)
+    if length < HEADER_SIZE:
+        raise MalformedMessage(f"message length {length} is under its header's {HEADER_SIZE}", offset)
+    if length > end - offset:
+        raise MalformedMessage(f"message length {length} is past the {end - offset} bytes left", offset)
+    start, stop = offset + HEADER_SIZE, offset + length
+    if kind in _ROUTES:
+        result.append((kind, flags, sequence, port_id, *_cut(datagram, start, stop)))
+    elif kind != MessageType.NOOP:
+        result.append((kind, flags, sequence, port_id, datagram[start:stop], b""))
+    return (stop + 3) & ~3
+
+
+def _cut(data: bytes, start: int, end: int) -> tuple[bytes, bytes]:
+    """Cut the payload between two offsets, whatever the order of its attributes."""
+    if end - start < ROUTE_HEADER_SIZE:
+        raise MalformedMessage(f"{end - start} bytes, a route's header has {ROUTE_HEADER_SIZE}", start)
+    found = [
+        (value_start, value_end)
+        for kind, value_start, value_end in walk(data, start + ROUTE_HEADER_SIZE, end)
+        if kind & TYPE_MASK == RTA.DST
+    ]
+    if not found:
+        return data[start:end], b""
+    destination = data[slice(*found[-1])]
+    size = ADDRESS_SIZE.get(data[start])
+    if size is not None and len(destination) != size:
+        raise MalformedMessage(f"a destination of {len(destination)} bytes for family {data[start]}", start)
+    parts, position = [], start
+    for value_start, value_end in found:
+        parts.append(data[position : value_start - 4])
+        position = min((value_end + 3) & ~3, end)
+    parts.append(data[position:end])
+    return b"".join(parts), destination
