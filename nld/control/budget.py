@@ -13,6 +13,7 @@ Does not belong here: sockets and messages; this is arithmetic.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -60,18 +61,19 @@ class Budget(Generic[K]):
     def __len__(self) -> int:
         return len(self._uids)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[K]:
+        """The connections that are in now; they may leave meanwhile."""
         return iter(tuple(self._uids))
 
     def enter(self, connection: K, uid: int) -> None:
         """Let a connection in. Raises LimitExceeded when there are too many."""
         limits = self.limits
         if len(self._uids) >= limits.connections:
-            raise LimitExceeded(f"the daemon serves {limits.connections} connections already", field="connections")
+            message = f"the daemon serves {limits.connections} connections already"
+            raise LimitExceeded(message, field="connections")
         if self._connections[uid] >= limits.connections_per_uid:
-            raise LimitExceeded(
-                f"uid {uid} has {limits.connections_per_uid} connections already", field="connections_per_uid"
-            )
+            message = f"uid {uid} has {limits.connections_per_uid} connections already"
+            raise LimitExceeded(message, field="connections_per_uid")
         self._uids[connection] = uid
         self._connections[uid] += 1
 

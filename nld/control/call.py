@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic_core import ErrorDetails
+from pydantic_core import from_json, to_json
 
 from nld.control.interface import Interface, Method, Parameters, Stream
 from nld.control.reply import ServiceError
-from nld.errors import InvalidRecord, NldError
+from nld.errors import NldError
+from nld.records import invalid
 from nld.records.peer import Peer
 
 _METHOD_FIRST = re.compile(rb'\s*\{\s*"method"\s*:\s*"([A-Za-z0-9.-]{1,255})"')
@@ -48,7 +49,7 @@ class Call:
     oneway: bool
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A frame that is not answered by its method.
 
     ``error``   the error to send, or None when the caller asked for no reply (``oneway``).
@@ -67,7 +68,6 @@ class _Entry:
 
     method: Method | Stream
     validator: Any
-    operation: str
 
 
 class CallReader:
@@ -76,18 +76,13 @@ class CallReader:
     def __init__(self, interfaces: Mapping[str, Interface]) -> None:
         self._interfaces = interfaces
         self._entries = {
-            f"{interface.name}.{method.name}".encode(): _Entry(
-                method,
-                create_model(f"{method.name}Call", __base__=Envelope, parameters=(method.parameters | None, None))
-                .__pydantic_validator__,
-                method.name.lower(),
-            )
+            f"{interface.name}.{method.name}".encode(): _Entry(method, _validator(method))
             for interface in interfaces.values()
             for method in interface.methods
-        }  # fmt: skip
+        }
 
     def read(self, frame: bytes, peer: Peer) -> Call:
-        """The call in a frame. Raises Refusal."""
+        """The call in a frame. Raises RefusalError."""
         peeked = _METHOD_FIRST.match(frame)
         name = peeked[1] if peeked else None
         entry = self._entries.get(name) if name is not None else None
@@ -95,27 +90,27 @@ class CallReader:
             name = _envelope(frame).method.encode()
             entry = self._entries.get(name)
             if entry is None:
-                raise Refusal(_visible(frame, self._unknown(name.decode())))
+                raise RefusalError(_visible(frame, self._unknown(name.decode())))
         method = entry.method
         try:
             method.authorize(peer)
         except NldError as error:
-            raise Refusal(_visible(frame, error)) from None
+            raise RefusalError(_visible(frame, error)) from None
         try:
             call = entry.validator.validate_json(frame)
             parameters = call.parameters
             if parameters is None:
                 parameters = method.parameters.model_validate({})
-        except ValidationError as error:
-            raise Refusal(_visible(frame, explain(error, entry.operation))) from None
+        except ValidationError:
+            raise RefusalError(_visible(frame, _explain(frame, method))) from None
         if call.method.encode() != name:
-            raise Refusal(_broken("method is given twice"), broken=True)
+            raise RefusalError(_broken("method is given twice"), broken=True)
         if call.oneway and call.more:
-            raise Refusal(_broken("oneway and more exclude each other", "oneway"), broken=True)
+            raise RefusalError(_broken("oneway and more exclude each other", "oneway"), broken=True)
         if call.upgrade:
-            raise Refusal(_parameter("upgrade", "no method of this service upgrades the connection"))
+            raise RefusalError(_parameter("upgrade", "no method of this service upgrades the connection"))
         if isinstance(method, Stream) and not call.more:
-            raise Refusal(None if call.oneway else ServiceError("ExpectedMore", {}))
+            raise RefusalError(None if call.oneway else ServiceError("ExpectedMore", {}))
         return Call(method, parameters, bool(call.oneway))
 
     def _unknown(self, name: str) -> ServiceError:
@@ -125,52 +120,52 @@ class CallReader:
         return ServiceError("InterfaceNotFound", {"interface": interface or name})
 
 
-def explain(error: ValidationError, operation: str) -> NldError | ServiceError:
-    """What the caller is told of parameters that do not fit.
+def _validator(method: Method | Stream) -> Any:
+    """What reads a whole call of a method, envelope and parameters together."""
+    optional: Any = method.parameters | None
+    model = create_model(f"{method.name}Call", __base__=Envelope, parameters=(optional, None))
+    return model.__pydantic_validator__
+
+
+def _explain(frame: bytes, method: Method | Stream) -> NldError | ServiceError:
+    """What the caller is told of parameters that do not fit; they are looked at once more, by themselves.
 
     A parameter that is missing, unknown or of the wrong type is InvalidParameter, which names it.
     What is wrong inside a parameter (a field of a record) is InvalidRecord, with the path, the index
-    of the record, and the words of whoever checked it.
+    of the record, and the words of ``nld.records``.
     """
-    details = error.errors(include_url=False, include_input=False)
-    first = details[0]
-    location = [part for part in first["loc"] if not _is_schema_step(part)]
-    if location and location[0] == "parameters":
-        location = location[1:]
-    message = _words(first)
-    if len(location) < 2:
-        return _parameter(str(location[0]) if location else "parameters", message)
-    index = next((part for part in location if isinstance(part, int)), None)
-    return InvalidRecord(message, operation=operation, field=_path(location), index=index)
+    parameters = from_json(frame).get("parameters") or {}
+    model = method.parameters
+    if isinstance(parameters, dict):
+        known = [info.alias or name for name, info in model.model_fields.items()]
+        for name in parameters:
+            if name not in known:
+                return _parameter(name, f"{method.name} has no such parameter; it has {_listed(known)}")
+    try:
+        model.model_validate_json(to_json(parameters))
+    except ValidationError as error:
+        complaint = invalid(error, method.name.lower())
+        field = complaint.field or "parameters"
+        return _parameter(field, complaint.message) if field.isidentifier() else complaint
+    return _parameter("parameters", "they do not fit the method")
 
 
-def _words(detail: ErrorDetails) -> str:
-    """What a validator said, without the prefix that pydantic puts before a ValueError's own words."""
-    return detail["msg"].removeprefix("Value error, ")
-
-
-def _path(location: list[int | str]) -> str:
-    """``routes[3].gateway`` for ("routes", 3, "gateway")."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-
-
-def _is_schema_step(part: int | str) -> bool:
-    """Whether a step of a location names a branch of the schema, such as ``list[str]``, not a field."""
-    return isinstance(part, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", part)
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _envelope(frame: bytes) -> Envelope:
-    """The members beside the parameters. Raises Refusal when the frame is no call."""
+    """The members beside the parameters. Raises RefusalError when the frame is no call."""
     try:
         return Envelope.model_validate_json(frame)
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
         where = str(detail["loc"][0]) if detail["loc"] else "message"
-        raise Refusal(_broken(_words(detail), where), broken=True) from None
+        raise RefusalError(_broken(detail["msg"], where), broken=True) from None
 
 
 def _visible(frame: bytes, error: NldError | ServiceError) -> NldError | ServiceError | None:
-    """The error, or None when the call is ``oneway``. Raises Refusal when the frame is no call."""
+    """The error, or None when the call is ``oneway``. Raises RefusalError when the frame is no call."""
     return None if _envelope(frame).oneway else error
 
 

@@ -20,15 +20,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from nld.control.call import Call, Refusal
+from nld.control.call import Call, RefusalError
 from nld.control.credentials import read_peer
-from nld.control.frame import FrameDecoder, FrameTooLong
+from nld.control.frame import FrameDecoder, FrameTooLongError
 from nld.control.interface import Method, Stream
-from nld.control.reply import Reply, ServiceError, encode_error, encode_reply
+from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.errors import InternalError, LimitExceeded, NldError
 from nld.records.peer import Peer
 
@@ -127,12 +127,9 @@ class Connection(asyncio.Protocol):
 
     def evict(self) -> None:
         """Close at once, to free what it holds; with a typed error where the peer can still get one."""
-        self._fail(
-            LimitExceeded(
-                f"messages half sent and replies not read hold more than {self._server.limits.held_bytes} bytes",
-                field="held_bytes",
-            )
-        )
+        limit = self._server.limits.held_bytes
+        message = f"messages half sent and replies not read hold more than {limit} bytes in all"
+        self._fail(LimitExceeded(message, field="held_bytes"))
         self._transport.abort()
 
     def stop(self) -> asyncio.Task[None] | None:
@@ -159,8 +156,9 @@ class Connection(asyncio.Protocol):
             return
         try:
             frame = self._decoder.take()
-        except FrameTooLong as error:
-            self._fail(LimitExceeded(f"the message is longer than {error.limit} bytes", field="message_bytes"))
+        except FrameTooLongError as error:
+            message = f"the message is longer than {error.limit} bytes"
+            self._fail(LimitExceeded(message, field="message_bytes"))
             return
         if frame is not None:
             self._start(frame)
@@ -173,7 +171,7 @@ class Connection(asyncio.Protocol):
         loop = self._server.loop
         try:
             call = self._server.service.read(frame, self.peer)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             if refusal.broken:
                 self._fail(refusal.error)
                 return

@@ -72,7 +72,7 @@ class _Writer:
             if not _IDENTIFIER.fullmatch(name):
                 unspellable.append(name)
                 continue
-            text, note = self.type(info.annotation)
+            text, note = self.spell(info.annotation)
             if not info.is_required() and not text.startswith("?"):
                 text = f"?{text}"
             about = [part for part in (info.description, f"Either {note}." if note else None) if part]
@@ -87,21 +87,21 @@ class _Writer:
             lines += [*comment, f"  {text}{',' if position < len(fields) - 1 else ''}"]
         return "\n".join([*lines, *notes, ")"])
 
-    def type(self, annotation: Any) -> tuple[str, str]:
+    def spell(self, annotation: Any) -> tuple[str, str]:
         """The Varlink type of an annotation, and for an ``object`` what it may be, in words."""
         origin = get_origin(annotation)
         arguments = get_args(annotation)
         if origin is Annotated:
-            return self.type(arguments[0])
+            return self.spell(arguments[0])
         if origin in (Union, types.UnionType):
             return self._union(arguments)
         if origin is Literal:
             return _enumeration([str(value) for value in arguments]), ""
         if origin in (list, tuple, set, frozenset, Sequence):
-            element, note = self.type(arguments[0])
+            element, note = self.spell(arguments[0])
             return f"[]{element}", f"{note}, each" if note else ""
         if origin is dict:
-            element, note = self.type(arguments[1])
+            element, note = self.spell(arguments[1])
             return f"[string]{element}", f"{note}, each" if note else ""
         if isinstance(annotation, type):
             return self._class(annotation)
@@ -120,9 +120,9 @@ class _Writer:
     def _union(self, arguments: tuple[Any, ...]) -> tuple[str, str]:
         some = [argument for argument in arguments if argument is not type(None)]
         if len(some) == 1:
-            text, note = self.type(some[0])
+            text, note = self.spell(some[0])
         else:
-            alternatives = list(dict.fromkeys(self.type(argument)[0] for argument in some))
+            alternatives = list(dict.fromkeys(self.spell(argument)[0] for argument in some))
             text, note = "object", " or ".join(alternatives)
             if len(alternatives) == 1:
                 text, note = alternatives[0], ""

@@ -20,7 +20,7 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 NUL = b"\0"
 
 
-class FrameTooLong(Exception):
+class FrameTooLongError(Exception):
     """A frame is longer than the decoder's limit. ``limit`` is that limit in bytes, without the NUL."""
 
     def __init__(self, limit: int) -> None:
@@ -57,10 +57,10 @@ class FrameDecoder:
     def take(self) -> bytes | None:
         """The next whole frame without its NUL, or None when more bytes are needed.
 
-        Raises FrameTooLong when the next frame is longer than the limit, and ever after.
+        Raises FrameTooLongError when the next frame is longer than the limit, and ever after.
         """
         if self._too_long:
-            raise FrameTooLong(self.limit)
+            raise FrameTooLongError(self.limit)
         buffer = self._buffer
         end = buffer.find(NUL, self._scanned)
         if end < 0:
@@ -84,4 +84,4 @@ class FrameDecoder:
 
     def _fail(self) -> None:
         self.discard()
-        raise FrameTooLong(self.limit)
+        raise FrameTooLongError(self.limit)

@@ -53,9 +53,7 @@ def listen(path: str | os.PathLike[str], mode: int = 0o666) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigInvalid(
-            f"cannot listen on {target}: {error.strerror or error}", field="socket", key=str(target)
-        ) from error
+        raise _cannot_listen(target, error.strerror or str(error)) from error
     except BaseException:
         listener.close()
         raise
@@ -65,7 +63,7 @@ def listen(path: str | os.PathLike[str], mode: int = 0o666) -> socket.socket:
 def _remove_stale(path: Path) -> None:
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ConfigInvalid(f"cannot listen on {path}: it is there, and no socket", field="socket", key=str(path))
+            raise _cannot_listen(path, "it is there, and no socket")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
@@ -76,7 +74,11 @@ def _remove_stale(path: Path) -> None:
             return
         except OSError:
             pass
-    raise ConfigInvalid(f"cannot listen on {path}: another daemon does already", field="socket", key=str(path))
+    raise _cannot_listen(path, "another daemon does already")
+
+
+def _cannot_listen(path: Path, why: str) -> ConfigInvalid:
+    return ConfigInvalid(f"cannot listen on {path}: {why}", field="socket", key=str(path))
 
 
 class Server:

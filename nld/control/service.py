@@ -105,7 +105,7 @@ class Service:
         self._reader = CallReader(self.interfaces)
 
     def read(self, frame: bytes, peer: Peer) -> Call:
-        """The call in a frame. Raises ``call.Refusal``."""
+        """The call in a frame. Raises ``call.RefusalError``."""
         return self._reader.read(frame, peer)
 
     async def _info(self, peer: Peer, parameters: NoParameters) -> Reply:
