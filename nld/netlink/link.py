@@ -25,7 +25,7 @@ from nld.netlink.attribute import (
     walk,
 )
 from nld.netlink.form import Form
-from nld.netlink.registry import IFLA, LinkFlag, LinkInfoAttribute
+from nld.netlink.registry import IFLA, LinkFlag, IFLA_INFO
 
 _VRF_TABLE = 1
 """IFLA_VRF_TABLE and IFLA_VRF_PORT_TABLE."""
@@ -111,10 +111,10 @@ class Link(AttributeSet):
 
 INFO = Table(
     (
-        Attribute(LinkInfoAttribute.KIND, "kind", STRING),
-        Attribute(LinkInfoAttribute.DATA, "data", BYTES),
-        Attribute(LinkInfoAttribute.SLAVE_KIND, "slave_kind", STRING),
-        Attribute(LinkInfoAttribute.SLAVE_DATA, "slave_data", BYTES),
+        Attribute(IFLA_INFO.KIND, "kind", STRING),
+        Attribute(IFLA_INFO.DATA, "data", BYTES),
+        Attribute(IFLA_INFO.SLAVE_KIND, "slave_kind", STRING),
+        Attribute(IFLA_INFO.SLAVE_DATA, "slave_data", BYTES),
     )
 )
 

@@ -26,7 +26,7 @@ from nld.netlink.attribute import (
 )
 from nld.netlink.encapsulation import ENCAP, Encap, TunnelTable
 from nld.netlink.form import Form
-from nld.netlink.registry import NHA, ResilientGroupAttribute
+from nld.netlink.registry import NHA, NHA_RES_GROUP
 
 
 class Member(NamedTuple):
@@ -88,10 +88,10 @@ class Nexthop(AttributeSet):
 
 RESILIENT_GROUP = Table(
     (
-        Attribute(ResilientGroupAttribute.BUCKETS, "buckets", U16),
-        Attribute(ResilientGroupAttribute.IDLE_TIMER, "idle_timer", U32),
-        Attribute(ResilientGroupAttribute.UNBALANCED_TIMER, "unbalanced_timer", U32),
-        Attribute(ResilientGroupAttribute.UNBALANCED_TIME, "unbalanced_time", U64),
+        Attribute(NHA_RES_GROUP.BUCKETS, "buckets", U16),
+        Attribute(NHA_RES_GROUP.IDLE_TIMER, "idle_timer", U32),
+        Attribute(NHA_RES_GROUP.UNBALANCED_TIMER, "unbalanced_timer", U32),
+        Attribute(NHA_RES_GROUP.UNBALANCED_TIME, "unbalanced_time", U64),
     )
 )
 

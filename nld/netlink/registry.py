@@ -321,8 +321,8 @@ class IFLA(IntEnum):
     ALT_IFNAME = 53
 
 
-class LinkInfoAttribute(IntEnum):
-    """``IFLA_INFO_*``: what is inside ``IFLA_LINKINFO``."""
+class IFLA_INFO(IntEnum):  # noqa: N801
+    """What is inside ``IFLA_LINKINFO``."""
 
     KIND = 1
     DATA = 2
@@ -422,8 +422,8 @@ class NHA(IntEnum):
     HW_STATS_USED = 17
 
 
-class ResilientGroupAttribute(IntEnum):
-    """``NHA_RES_GROUP_*``: what is inside ``NHA_RES_GROUP``."""
+class NHA_RES_GROUP(IntEnum):  # noqa: N801
+    """What is inside ``NHA_RES_GROUP``."""
 
     BUCKETS = 1
     IDLE_TIMER = 2

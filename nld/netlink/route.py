@@ -11,7 +11,7 @@ Source: rtnetlink(7), Documentation/netlink/specs/rt-route.yaml, net/ipv4/fib_se
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -233,8 +233,11 @@ NEXT_HOP = TunnelTable(
 """Inside one entry of ``RTA_MULTIPATH``."""
 
 
-def _unpack_multipath(data: bytes, start: int, end: int) -> tuple[NextHop, ...]:
-    hops = []
+def walk_hops(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """Each entry of ``RTA_MULTIPATH``: flags, weight - 1, ifindex, where its attributes start and end.
+
+    Raises :class:`MalformedMessage`.
+    """
     offset = start
     while offset < end:
         if end - offset < _HOP.size:
@@ -244,9 +247,15 @@ def _unpack_multipath(data: bytes, start: int, end: int) -> tuple[NextHop, ...]:
             raise MalformedMessage(f"next hop length {length} is under its header's {_HOP.size}", offset)
         if length > end - offset:
             raise MalformedMessage(f"next hop length {length} is past the {end - offset} bytes left", offset)
-        values, unknown, types = NEXT_HOP.read(data, offset + _HOP.size, offset + length)
-        hops.append(NextHop(flags, weight, ifindex, **values, unknown=unknown, wire=Wire(types)))
+        yield flags, weight, ifindex, offset + _HOP.size, offset + length
         offset += (length + 3) & ~3
+
+
+def _unpack_multipath(data: bytes, start: int, end: int) -> tuple[NextHop, ...]:
+    hops = []
+    for flags, weight, ifindex, first, last in walk_hops(data, start, end):
+        values, unknown, types = NEXT_HOP.read(data, first, last)
+        hops.append(NextHop(flags, weight, ifindex, **values, unknown=unknown, wire=Wire(types)))
     return tuple(hops)
 
 
