@@ -1,0 +1,123 @@
+"""The listener: the notification socket of a kernel table, and its receiver task.
+
+It does nothing but take datagrams out of the socket as fast as they come and hand them on in order;
+what they mean is the owner's business.  :meth:`Listener.drain` does the same at once, without waiting:
+whoever is about to answer a question calls it first, so that an answer never lags behind a change that
+was finished when the question came (the kernel queues a notification before the system call that
+caused it returns).
+
+After ENOBUFS the kernel goes on dropping until the queue is empty, so the listener first drains to
+the end and then reports the overrun, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nld.errors import MalformedMessage
+from nld.kernel.readiness import Readiness
+from nld.kernel.socket import NetlinkSocket
+from nld.netlink.header import MessageType
+from nld.netlink.shape import BulkCut, walk_cuts
+
+NOTIFICATION_COST = 1280
+"""Bytes of receive buffer that one queued route notification takes at most, without long multipath
+(measured: its skb's true size)."""
+
+BURST = 256
+"""Datagrams read before the event loop gets a turn."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a listener has seen, for the status."""
+
+    received: int = 0
+    overruns: int = 0
+    malformed: int = 0
+
+
+class Listener:
+    """Notifications of some multicast groups.
+
+    ``receive_buffer``  bytes asked for; with too little, a burst of changes becomes an overrun.
+    ``groups``          RTNLGRP numbers.
+    ``absorb``          called with the messages, in order.
+    ``overrun``         called, after the queue is empty, when notifications were lost.
+    """
+
+    def __init__(
+        self,
+        protocol: int,
+        *,
+        receive_buffer: int,
+        groups: Iterable[int],
+        absorb: Callable[[list[BulkCut]], None],
+        overrun: Callable[[], None],
+    ) -> None:
+        self.socket = NetlinkSocket(protocol, receive_buffer=receive_buffer)
+        self.counters = Counters()
+        self._absorb = absorb
+        self._overrun = overrun
+        self._readiness = Readiness(self.socket.fileno())
+        for group in groups:
+            self.socket.join(group)
+        self._task = asyncio.create_task(self._receiver(), name="netlink notifications")
+
+    def drain(self) -> None:
+        """Hand on everything that has arrived by now."""
+        while self._burst():
+            pass
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._readiness.close()
+        self.socket.close()
+
+    async def _receiver(self) -> None:
+        while True:
+            await self._readiness.wait()
+            if self._burst():
+                await asyncio.sleep(0)
+            else:
+                self._readiness.clear()
+
+    def _burst(self) -> bool:
+        """Read up to BURST datagrams and hand them on; False when the queue is empty."""
+        messages: list[BulkCut] = []
+        lost = False
+        more = True
+        receive = self.socket.receive
+        count = 0
+        while count < BURST or lost:
+            try:
+                datagram = receive()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                lost = True
+                continue
+            if datagram is None:
+                more = False
+                break
+            count += 1
+            try:
+                messages += walk_cuts(datagram)
+            except MalformedMessage:
+                self.counters.malformed += 1
+                lost = True
+        self.counters.received += len(messages)
+        if messages:
+            lost = lost or any(message[0] == MessageType.OVERRUN for message in messages)
+            self._absorb(messages)
+        if lost:
+            self.counters.overruns += 1
+            self._overrun()
+        return more
