@@ -30,14 +30,14 @@ class Limits:
                               send is parsed before it is understood.
     ``connections``           connections in all (sd-varlink: 4096).
     ``connections_per_uid``   connections of one uid (sd-varlink: 1024).
-    ``held_bytes``            bytes of unfinished messages and unread replies, over all connections.
+    ``partial_bytes``            bytes of unfinished messages and unread replies, over all connections.
     """
 
     message_bytes: int = MESSAGE_BYTES
     reader_message_bytes: int = 1024 * 1024
     connections: int = 4096
     connections_per_uid: int = 1024
-    held_bytes: int = 64 * 1024 * 1024
+    partial_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -100,7 +100,7 @@ class Budget(Generic[K]):
             self._bytes[connection] = size
         else:
             self._bytes.pop(connection, None)
-        return self._largest() if self.held > self.limits.held_bytes else None
+        return self._largest() if self.held > self.limits.partial_bytes else None
 
     def _largest(self) -> K:
         by_uid: Counter[int] = Counter()

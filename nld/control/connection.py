@@ -127,9 +127,9 @@ class Connection(asyncio.Protocol):
 
     def evict(self) -> None:
         """Close at once, to free what it holds; with a typed error where the peer can still get one."""
-        limit = self._server.limits.held_bytes
+        limit = self._server.limits.partial_bytes
         message = f"messages half sent and replies not read hold more than {limit} bytes in all"
-        self._fail(LimitExceeded(message, field="held_bytes"))
+        self._fail(LimitExceeded(message, field="partial_bytes"))
         self._transport.abort()
 
     def stop(self) -> asyncio.Task[None] | None:

@@ -50,6 +50,10 @@ def describe(interface: Interface) -> str:
         (*_comment(about), f"error {name} {writer.struct(model)}")
         for name, (about, model) in interface.errors.items()
     ]
+    members = [*writer.declarations, *(method.name for method in interface.methods), *interface.errors]
+    if len(set(members)) < len(members):
+        twice = sorted({name for name in members if members.count(name) > 1})
+        raise TypeError(f"{interface.name} has two members of one name: {', '.join(twice)}")
     head = (*_comment(interface.about), f"interface {interface.name}")
     blocks = [head, *writer.declarations.values(), *methods, *errors]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -79,9 +83,8 @@ class _Writer:
             comments.append([line for part in about for line in _comment(part, indent=2)])
             fields.append(f"{name}: {text}")
         notes = [f"  # Also {name!r}, a name that Varlink cannot spell." for name in unspellable]
-        short = f"({', '.join(fields)})"
-        if not notes and not any(comments) and len(short) <= WIDTH - 30:
-            return short
+        if not notes and not any(comments):
+            return _fill(fields)
         lines = ["("]
         for position, (comment, text) in enumerate(zip(comments, fields, strict=True)):
             lines += [*comment, f"  {text}{',' if position < len(fields) - 1 else ''}"]
@@ -150,6 +153,18 @@ def _enumeration(words: list[str]) -> str:
     if len(words) < 2 or not all(_IDENTIFIER.fullmatch(word) for word in words):
         return "string"
     return f"({', '.join(words)})"
+
+
+def _fill(fields: list[str]) -> str:
+    """The fields in parentheses: on one line where they fit, else on as many as they need."""
+    line = f"({', '.join(fields)})"
+    if len(line) <= WIDTH - 40:
+        return line
+    wrapped = textwrap.wrap(
+        ", ".join(field.replace(" ", "\u00a0") for field in fields),
+        WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False,
+    )  # fmt: skip
+    return "\n".join(["(", *(line.replace("\u00a0", " ") for line in wrapped), ")"])
 
 
 def _comment(about: str, indent: int = 0) -> Iterator[str]:

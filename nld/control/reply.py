@@ -23,9 +23,14 @@ SERVICE = "org.varlink.service"
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """The parameters of a reply as JSON text: one object, in UTF-8, without NUL."""
+    """The parameters of a reply as JSON text, in UTF-8, without NUL.
+
+    ``text``   one object; with ``field``, the value of the reply's only parameter.
+    ``field``  the name of that parameter.
+    """
 
     text: bytes
+    field: str | None = None
 
 
 Reply = BaseModel | RawReply
@@ -50,7 +55,13 @@ def encode_reply(reply: Reply, *, continues: bool = False) -> bytes:
 
     A model is written by its aliases, without the fields that are None.
     """
-    text = reply.text if isinstance(reply, RawReply) else _encode_model(reply)
+    if isinstance(reply, RawReply):
+        if reply.field is not None:
+            before = b'{"parameters":{"%b":' % reply.field.encode("ascii")
+            return b"".join((before, reply.text, b'},"continues":true}\0' if continues else b"}}\0"))
+        text = reply.text
+    else:
+        text = reply.__pydantic_serializer__.to_json(reply, by_alias=True, exclude_none=True)
     return b"".join((b'{"parameters":', text, b',"continues":true}\0' if continues else b"}\0"))
 
 
@@ -58,7 +69,3 @@ def encode_error(error: NldError | ServiceError) -> bytes:
     """One frame, NUL included."""
     parameters = error.parameters() if isinstance(error, NldError) else dict(error.parameters)
     return to_json({"error": error.name, "parameters": parameters}) + b"\0"
-
-
-def _encode_model(model: BaseModel) -> bytes:
-    return model.__pydantic_serializer__.to_json(model, by_alias=True, exclude_none=True)

@@ -1,0 +1,270 @@
+"""What the methods of io.nld take and give, as pydantic models.
+
+Parameters are validated by these models; replies are described by them, and leave the daemon as the
+text that the broker made.  The documentation of a field is its documentation in the interface.
+
+Does not belong here: records (``nld.records``), and what the methods do (``routes.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+
+from nld.control.interface import Parameters
+from nld.errors import Fault
+from nld.records import Form, LookupQuestion, RouteFilter, RouteKey, RouteRecord, invalid
+from nld.records.model import U16, U32, Address, Device, Named, Tos
+
+Kernel = Literal["fib", "module"]
+"""The kernel's routing table manager."""
+
+LOOKUP_ADDRESSES: Final = 4096
+"""Addresses that one Lookup may ask about: what is checked and asked for in a few milliseconds."""
+
+# -- parameters
+
+
+class WriteParameters(Parameters):
+    """Of every method that writes."""
+
+    routes: list[RouteRecord]
+    """The routes; one record may stand for many, by a list of destinations in ``dst``."""
+    takeover: bool | None = None
+    """Take over routes that belong to somebody else. Default false."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
+
+
+class GetParameters(Parameters):
+    """Of Get."""
+
+    key: RouteKey
+    """Which route; what is left out has the kernel's default and is no wildcard."""
+    form: Form | None = None
+    """How routes are printed. Default full."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
+
+
+class LookupParameters(Parameters):
+    """Of Lookup: addresses, and what else decides about the way."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    addresses: Annotated[list[Address], FailFast(), Field(max_length=LOOKUP_ADDRESSES)]
+    """Where packets go, at most 4096."""
+    src: Annotated[Address | None, Field(alias="from")] = None
+    """Source address of the packets. Default as the kernel chooses."""
+    iif: Device | None = None
+    """Device that the packets came in by. Default: they are made here."""
+    oif: Device | None = None
+    """Device that the sender is bound to."""
+    mark: U32 | None = None
+    """Firewall mark. Default 0."""
+    tos: Tos | None = None
+    """Type of service. Default 0."""
+    uid: U32 | None = None
+    """User id of the sender. Default 0."""
+    ipproto: Named | None = None
+    """IP protocol, a number or name. Default none."""
+    sport: Annotated[U16, Field(ge=1)] | None = None
+    """Source port; needs ipproto."""
+    dport: Annotated[U16, Field(ge=1)] | None = None
+    """Destination port; needs ipproto."""
+    vrf: Device | None = None
+    """VRF device that the sender is bound to."""
+    form: Form | None = None
+    """How routes are printed. Default full."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
+
+    def questions(self) -> list[LookupQuestion]:
+        """A question for each address. Raises InvalidRecord where they contradict each other."""
+        rest = {name: getattr(self, name) for name in LookupQuestion.model_fields if name != "address"}
+        try:
+            return [LookupQuestion(address=address, **rest) for address in self.addresses]
+        except ValidationError as error:
+            raise invalid(error, "lookup") from None
+
+
+class ListParameters(Parameters):
+    """Of List."""
+
+    filter: RouteFilter | None = None
+    """Which routes. Default all."""
+    form: Form | None = None
+    """How routes are printed. Default full."""
+    with_table: bool | None = None
+    """Whether form ip shows the table. Default as ip does for "table all"."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
+
+
+class WatchParameters(Parameters):
+    """Of Watch."""
+
+    filter: RouteFilter | None = None
+    """Which routes. Default all."""
+    cursor: str | None = None
+    """Go on after this point of an earlier watch. Default now."""
+    snapshot: bool | None = None
+    """Whether to begin with what is there. Default true, with a cursor false."""
+    form: Form | None = None
+    """How routes are printed. Default full."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
+
+
+# -- replies
+
+
+class WriteReply(BaseModel):
+    """How many routes were done."""
+
+    done: int
+
+
+class RoutesReply(BaseModel):
+    """Routes."""
+
+    routes: list[RouteRecord]
+
+
+class LookupRule(BaseModel):
+    """The rule of the policy routing database that chose the table."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    priority: int
+    """Rules are tried from the lowest on."""
+    table: str | None = None
+    """The table that it sends to."""
+
+
+class LookupAnswer(BaseModel):
+    """The way to one address."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    address: str
+    """The address that was asked about."""
+    route: RouteRecord | None = None
+    """The way, as "ip route get" prints it."""
+    rule: LookupRule | None = None
+    """The rule that chose the table."""
+    table: str | None = None
+    """The table."""
+    match: RouteRecord | None = None
+    """The route of that table which matched."""
+    error: Any = None
+    """Why there is no way: the parameters of an error."""
+
+
+class LookupReply(BaseModel):
+    """An answer for each address, in order."""
+
+    answers: list[LookupAnswer]
+
+
+class RouteChange(BaseModel):
+    """One change of a route."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    event: Literal["new", "append", "replace", "delete"]
+    """What happened."""
+    route: RouteRecord
+    """The route after the change; for delete the route that was."""
+    generation: int
+    """Number of the change, growing."""
+    port_id: int | None = None
+    """Netlink address of whoever made it, if known."""
+    cause: str | None = None
+    """Why a route went that nobody deleted."""
+
+
+class WatchReply(BaseModel):
+    """One reply of a watch."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    kind: Literal["snapshot", "synced", "changes", "resync"]
+    """snapshot: some of what is there; synced: that was all; changes: what happened, in order; resync:
+    notifications were lost, forget the state, a new snapshot follows."""
+    routes: list[RouteRecord] | None = None
+    """With snapshot."""
+    changes: list[RouteChange] | None = None
+    """With changes."""
+    cursor: str | None = None
+    """Where to resume a later watch."""
+
+
+class KernelStatus(BaseModel):
+    """One of the kernel's routing table managers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    name: str
+    """fib or module."""
+    available: bool
+    """Whether it can be used now."""
+    reason: str | None = None
+    """Why not."""
+    capabilities: list[str] | None = None
+    """What it can do."""
+
+
+class StatusReply(BaseModel):
+    """How the daemon is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    version: str
+    """Version of nld."""
+    pid: int | None = None
+    """Process id of the daemon."""
+    uptime: float | None = None
+    """Seconds since the daemon started."""
+    kernels: list[KernelStatus] | None = None
+    """The kernel tables that it drives."""
+    watchers: int | None = None
+    """Watches that run."""
+    generation: int | None = None
+    """Number of the latest change."""
+
+
+# -- errors
+
+
+class ErrorExtack(BaseModel):
+    """What the kernel said of a refused request (NETLINK_EXT_ACK)."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    message: str | None = None
+    """The kernel's own words."""
+    attribute: str | None = None
+    """Name of the attribute that it points at, such as RTA_GATEWAY."""
+    offset: int | None = None
+    """Byte offset of that attribute in the netlink request."""
+    missing: str | None = None
+    """Name of the attribute that was missing."""
+
+
+class ErrorParameters(BaseModel):
+    """The parameters of every io.nld error."""
+
+    message: str
+    fault: Fault
+    operation: str | None = None
+    key: str | None = None
+    field: str | None = None
+    index: int | None = None
+    destination_index: int | None = None
+    errno: str | None = None
+    done: int | None = None
+    failed: int | None = None
+    extack: ErrorExtack | None = None
+    failures: list[Any] | None = None

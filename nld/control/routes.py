@@ -1,0 +1,202 @@
+"""The io.nld interface: what programs ask of nld, bound to the broker.
+
+One method here is one function of the broker, and nothing else happens: parameters are valid when a
+handler gets them (``call.py``), and JSON text that the broker made goes out as it is.
+
+A new method is two models in ``messages.py``, a handler, and a row in ``interface``.
+
+Does not belong here: decisions (the broker's and the policy's), framing (``reply.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+
+from nld.control.interface import Interface, Method, NoParameters, Stream
+from nld.control.messages import (
+    ErrorParameters,
+    GetParameters,
+    ListParameters,
+    LookupParameters,
+    LookupReply,
+    RoutesReply,
+    StatusReply,
+    WatchParameters,
+    WatchReply,
+    WriteParameters,
+    WriteReply,
+)
+from nld.control.reply import RawReply, Reply
+from nld.errors import INTERFACE, WIRE_ERRORS, PermissionDenied
+from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
+from nld.records.peer import Peer
+
+
+class Operation(StrEnum):
+    """The six ways to write, as ``ip route`` has them."""
+
+    ADD = "add"
+    APPEND = "append"
+    PREPEND = "prepend"
+    REPLACE = "replace"
+    CHANGE = "change"
+    DELETE = "delete"
+
+
+class Broker(Protocol):
+    """What the interface needs of ``nld.broker``."""
+
+    async def write(
+        self,
+        peer: Peer,
+        operation: Operation,
+        records: list[RouteRecord],
+        takeover: bool = False,
+        kernel: str | None = None,
+    ) -> int:
+        """Write records; the number of routes done."""
+
+    async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
+        """JSON array of the routes with a key."""
+
+    async def lookup(
+        self, peer: Peer, questions: list[LookupQuestion], form: str, kernel: str | None = None
+    ) -> bytes:
+        """JSON array of the answers."""
+
+    def list(
+        self,
+        peer: Peer,
+        filter: RouteFilter,  # noqa: A002 - the broker's word
+        form: str,
+        with_table: bool | None,
+        kernel: str | None = None,
+    ) -> AsyncIterator[bytes]:
+        """JSON arrays of routes, bounded."""
+
+    def watch(  # noqa: PLR0917 - the broker's order
+        self,
+        peer: Peer,
+        filter: RouteFilter,  # noqa: A002 - the broker's word
+        cursor: str | None,
+        snapshot: bool,
+        form: str,
+        kernel: str | None = None,
+    ) -> AsyncIterator[bytes]:
+        """JSON objects, each the parameters of one reply of Watch."""
+
+    async def status(self, peer: Peer) -> dict[str, Any]:
+        """What Status replies."""
+
+
+ABOUT = """\
+The routes of this Linux host: create, read, update, delete, look up, watch.
+
+A route is what "ip -j route" prints. Every error has the same parameters: message, a sentence for
+people; fault, who must act; operation; key, the route's; field, the path of what is wrong, such as
+routes[3].gateway; index and destination_index, its place in the call; errno, by name; extack, the
+kernel's own words; done, how many routes were written all the same; failed, how many were not, and
+failures, the parameters of each of these (at most 100).
+"""
+
+
+def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface:
+    """The io.nld interface over a broker.
+
+    ``may_write``  whether a peer may call the methods that write; asked before its parameters are
+                   looked at. Everybody may call the others.
+    """
+
+    def writers_only(peer: Peer) -> None:
+        if not may_write(peer):
+            raise PermissionDenied(f"uid {peer.uid} may read routes, but not write them", errno="EPERM")
+
+    def write(operation: Operation, about: str) -> Method:
+        async def handler(peer: Peer, parameters: WriteParameters) -> Reply:
+            done = await broker.write(
+                peer, operation, parameters.routes, bool(parameters.takeover), parameters.kernel
+            )
+            return RawReply(b"%d" % done, "done")
+
+        return Method(operation.value.capitalize(), WriteParameters, WriteReply, handler, writers_only, about)
+
+    async def get(peer: Peer, parameters: GetParameters) -> Reply:
+        text = await broker.get(peer, parameters.key, parameters.form or "full", parameters.kernel)
+        return RawReply(text, "routes")
+
+    async def lookup(peer: Peer, parameters: LookupParameters) -> Reply:
+        questions = parameters.questions()
+        text = await broker.lookup(peer, questions, parameters.form or "full", parameters.kernel)
+        return RawReply(text, "answers")
+
+    async def list_(peer: Peer, parameters: ListParameters) -> AsyncGenerator[Reply, None]:
+        texts = broker.list(
+            peer,
+            parameters.filter or RouteFilter(),
+            parameters.form or "full",
+            parameters.with_table,
+            parameters.kernel,
+        )
+        async with _closing(texts):
+            async for text in texts:
+                yield RawReply(text, "routes")
+
+    async def watch(peer: Peer, parameters: WatchParameters) -> AsyncGenerator[Reply, None]:
+        snapshot = parameters.cursor is None if parameters.snapshot is None else parameters.snapshot
+        texts = broker.watch(
+            peer,
+            parameters.filter or RouteFilter(),
+            parameters.cursor,
+            snapshot,
+            parameters.form or "full",
+            parameters.kernel,
+        )
+        async with _closing(texts):
+            async for text in texts:
+                yield RawReply(text)
+
+    async def status(peer: Peer, parameters: NoParameters) -> Reply:
+        return RawReply(to_json(await broker.status(peer)))
+
+    return Interface(
+        name=INTERFACE,
+        about=ABOUT,
+        methods=(
+            write(Operation.ADD, "Add routes that are not there yet."),
+            write(Operation.APPEND, "Add routes after those with the same key."),
+            write(Operation.PREPEND, "Add routes before those with the same key."),
+            write(Operation.REPLACE, "Add routes, or put them in the place of those with the same key."),
+            write(Operation.CHANGE, "Put routes in the place of those with the same key, which must exist."),
+            write(Operation.DELETE, "Delete routes; the fields that are given must match."),
+            Method(
+                "Get", GetParameters, RoutesReply, get,
+                about="The routes with exactly this key. RouteNotFound when there is none.",
+            ),
+            Method(
+                "Lookup", LookupParameters, LookupReply, lookup,
+                about="Which way packets take to each address, and why.",
+            ),
+            Stream(
+                "List", ListParameters, RoutesReply, list_, last=RawReply(b"[]", "routes"),
+                about='The routes, in as many replies as needed; needs "more". The last has no routes.',
+            ),
+            Stream(
+                "Watch", WatchParameters, WatchReply, watch,
+                about='What is there, then every change, in order, for ever; needs "more".',
+            ),
+            Method("Status", NoParameters, StatusReply, status, about="How the daemon is."),
+        ),
+        errors={
+            name.rpartition(".")[2]: (cls.__doc__ or "", ErrorParameters) for name, cls in WIRE_ERRORS.items()
+        },
+    )  # fmt: skip
+
+
+def _closing(texts: AsyncIterator[bytes]) -> aclosing[Any]:
+    """End the broker's generator when the stream ends, at once and not when it is collected."""
+    return aclosing(texts)
