@@ -1,0 +1,86 @@
+"""The kernels that machines boot: Debian's own small cloud builds, and the sanitizer kernel of ours.
+
+A kernel here is three things: the image to boot, the tree of its modules, and the headers that nld.ko is
+built against. Debian's are taken as they are packaged, because they are what users run.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+
+from . import cache, packages
+
+# What a machine is asked for -> what its kernel's packages are called in Debian 12. The newest wins.
+DEBIAN = {
+    "6.1": r"^linux-headers-6\.1\.[^ ]*-cloud-amd64$",
+    "6.12": r"^linux-headers-6\.12\.[^ ]*-cloud-amd64$",
+}
+SANITIZER = "sanitizer"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One bootable kernel."""
+
+    release: str  # what `uname -r` will say
+    image: Path
+    modules: Path | None  # a directory that holds lib/modules/<release>; None if all is built in
+    headers: Path  # what to build modules against
+
+
+@once
+def kernel(name: str) -> Kernel:
+    """Return a kernel by its name, downloaded or built when it is not there yet."""
+    if name == SANITIZER:
+        from . import sanitizer
+
+        return sanitizer.kernel()
+    headers_package = packages.newest(DEBIAN[name])
+    release = headers_package.removeprefix("linux-headers-")
+    headers = Path("/usr/src") / headers_package
+    packages.need({str(headers): headers_package, "gcc": "gcc", "make": "make", "depmod": "kmod"})
+
+    def build(directory: Path) -> None:
+        files = packages.unpacked(f"linux-image-{release}")
+        shutil.copy(files / "boot" / f"vmlinuz-{release}", directory / "vmlinuz")
+        shutil.copytree(_modules_of(files, release), directory / "lib" / "modules" / release)
+        packages.command(["depmod", "-b", str(directory), release])
+
+    entry = cache.entry(f"kernel-{name}", [release, Path(__file__).read_bytes()], build)
+    return Kernel(release, entry / "vmlinuz", entry, headers)
+
+
+def _modules_of(files: Path, release: str) -> Path:
+    for prefix in ("usr/lib", "lib"):
+        tree = files / prefix / "modules" / release
+        if tree.exists():
+            return tree
+    raise RuntimeError(f"no modules in the package of {release}")
+
+
+def load_order(kernel: Kernel, wanted: list[str]) -> list[Path]:
+    """List the module files to insert for these names, each after what it needs; built-in ones are left out."""
+    if kernel.modules is None:
+        return []
+    tree = kernel.modules / "lib" / "modules" / kernel.release
+    needs: dict[str, list[str]] = {}
+    for line in (tree / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        needs[path] = rest.split()
+    by_name = {_name(path): path for path in needs}
+    order: list[str] = []
+    for name in wanted:
+        path = by_name.get(name)
+        # modules.dep lists what a module needs from the nearest to the deepest.
+        for one in [*reversed(needs[path]), path] if path else []:
+            if one not in order:
+                order.append(one)
+    return [tree / path for path in order]
+
+
+def _name(path: str) -> str:
+    return re.sub(r"\.ko(\.\w+)?$", "", path.rpartition("/")[2]).replace("-", "_")
