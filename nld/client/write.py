@@ -1,10 +1,13 @@
 """A write of any size, as calls of bounded size. No I/O.
 
 The daemon validates a call as a whole before it does anything else for anybody, so one call of a
-million routes would make everybody wait.  ``Write`` cuts the list into calls of about
-``CALL_BYTES`` each, cuts a record with a very long list of destinations into several, and puts the
-answers together again as if it had been one call: the sum of what was done, positions counted from
-the beginning of the caller's list.
+million routes would make everybody wait.  ``Write`` therefore
+
+- sends neighbours that differ in ``dst`` only as one record with a list of destinations, which costs
+  the daemon a hundredth of as many records,
+- cuts what is long, lists of destinations too, into calls of about ``CALL_BYTES`` each,
+- puts the answers together as if the caller's list had been one call: the sum of what was done, and
+  positions counted in the caller's list.
 
 What is different from one call: a record that is invalid stops the calls after it, and those before
 it are done by then (``done`` says how many routes).  Routes that the kernel refuses stop nothing, in
@@ -18,6 +21,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from nld.client.protocol import Reply, RouteLike, dump, encode_json
@@ -31,16 +35,35 @@ FAILURES: Final = 100
 """Failures that are kept in the error of a write (as the daemon does in one call)."""
 
 _SLICE: Final = 512
+_GATHERED: Final = 8192
 _RECORD_FIELD = re.compile(r"routes\[(\d+)\](?:\.dst\[(\d+)\])?")
 
 
+class _Origin(NamedTuple):
+    """Where a record that is sent comes from in the caller's list.
+
+    ``record``       the record, or the first of those that were gathered into it.
+    ``destination``  position of its first destination in the caller's record.
+    ``gathered``     its destinations are records of their own in the caller's list.
+    """
+
+    record: int
+    destination: int = 0
+    gathered: bool = False
+
+
+class _Item(NamedTuple):
+    """A record to send."""
+
+    record: RouteLike
+    origin: _Origin
+
+
 class _Part(NamedTuple):
-    """Records as JSON without brackets; where they begin in the caller's list and in a record's ``dst``."""
+    """Records as JSON without brackets, and where each comes from."""
 
     text: bytes
-    first: int
-    first_destination: int = 0
-    whole: bool = True
+    origins: tuple[_Origin, ...]
 
 
 class Write:
@@ -62,7 +85,7 @@ class Write:
         self._routes = routes
         self._rest = {name: value for name, value in parameters.items() if value is not None}
         self._call_bytes = call_bytes
-        self._sent: deque[_Part] = deque()
+        self._sent: deque[tuple[_Origin, ...]] = deque()
         self._done = 0
         self._failed = 0
         self._failures: list[dict[str, Any]] = []
@@ -77,7 +100,7 @@ class Write:
         for part in self._parts():
             if self._stopped:
                 return
-            self._sent.append(part)
+            self._sent.append(part.origins)
             yield b"".join((before, part.text, after))
 
     @property
@@ -87,7 +110,7 @@ class Write:
 
     def absorb(self, answer: Reply | NldError) -> None:
         """Take the answer to the oldest call in flight."""
-        part = self._sent.popleft()
+        origins = self._sent.popleft()
         if isinstance(answer, Reply):
             done = answer.values().get("done")
             if not isinstance(done, int):
@@ -95,7 +118,7 @@ class Write:
             self._done += done
             return
         self._done += answer.done or 0
-        _shift(answer, part)
+        _trace(answer, origins)
         if self._error is None:
             self._error = answer
         if answer.failed is None:
@@ -103,7 +126,7 @@ class Write:
         else:
             self._failed += answer.failed
             room = FAILURES - len(self._failures)
-            self._failures += [_shifted(failure, part) for failure in answer.failures[:room]]
+            self._failures += [_traced(failure, origins) for failure in answer.failures[:room]]
 
     def result(self) -> int:
         """Routes done. Raises the first error, with the sums of the whole write."""
@@ -118,74 +141,111 @@ class Write:
     # -- cutting
 
     def _parts(self) -> Iterator[_Part]:
-        """Parts of about ``call_bytes``, in order."""
+        """Parts of about ``call_bytes``, in order; one without records when there are none."""
         texts: list[bytes] = []
+        origins: tuple[_Origin, ...] = ()
         size = 0
-        first = 0
-        for start in range(0, len(self._routes), _SLICE):
-            for part in self._cut(self._routes[start : start + _SLICE], start):
-                if texts and (not part.whole or size + len(part.text) > self._call_bytes):
-                    yield _Part(b",".join(texts), first)
-                    texts, size = [], 0
-                if not part.whole:
-                    yield part
-                    continue
-                if not texts:
-                    first = part.first
+        items = self._gathered()
+        while slice_ := list(islice(items, _SLICE)):
+            for part in self._cut(slice_):
+                if texts and size + len(part.text) > self._call_bytes:
+                    yield _Part(b",".join(texts), origins)
+                    texts, origins, size = [], (), 0
                 texts.append(part.text)
+                origins += part.origins
                 size += len(part.text) + 1
         if texts or not self._routes:
-            yield _Part(b",".join(texts), first)
+            yield _Part(b",".join(texts), origins)
 
-    def _cut(self, records: Sequence[RouteLike], first: int) -> Iterator[_Part]:
-        text = encode_json(records)[1:-1]
+    def _gathered(self) -> Iterator[_Item]:
+        """The caller's records, neighbours that differ in ``dst`` only as one."""
+        first = 0
+        rest: dict[str, Any] = {}
+        destinations: list[str] = []
+        for index, record in enumerate(self._routes):
+            destination = record.get("dst") if isinstance(record, dict) else None
+            if isinstance(record, dict) and isinstance(destination, str):
+                others = {name: value for name, value in record.items() if name != "dst"}
+                if destinations and others == rest and len(destinations) < _GATHERED:
+                    destinations.append(destination)
+                    continue
+                yield from self._gathering(destinations, rest, first)
+                first, rest, destinations = index, others, [destination]
+            else:
+                yield from self._gathering(destinations, rest, first)
+                destinations = []
+                yield _Item(record, _Origin(index))
+        yield from self._gathering(destinations, rest, first)
+
+    def _gathering(self, destinations: list[str], rest: dict[str, Any], first: int) -> Iterator[_Item]:
+        if len(destinations) == 1:
+            yield _Item(rest | {"dst": destinations[0]}, _Origin(first))
+        elif destinations:
+            yield _Item(rest | {"dst": destinations}, _Origin(first, gathered=True))
+
+    def _cut(self, items: Sequence[_Item]) -> Iterator[_Part]:
+        text = encode_json([item.record for item in items])[1:-1]
         if len(text) <= self._call_bytes:
-            yield _Part(text, first)
-        elif len(records) > 1:
-            middle = len(records) // 2
-            yield from self._cut(records[:middle], first)
-            yield from self._cut(records[middle:], first + middle)
+            yield _Part(text, tuple(item.origin for item in items))
+        elif len(items) > 1:
+            middle = len(items) // 2
+            yield from self._cut(items[:middle])
+            yield from self._cut(items[middle:])
         else:
-            yield from self._cut_destinations(records[0], text, first)
+            yield from self._cut_destinations(items[0], text)
 
-    def _cut_destinations(self, record: RouteLike, text: bytes, first: int) -> Iterator[_Part]:
-        values = dump(record)
+    def _cut_destinations(self, item: _Item, text: bytes) -> Iterator[_Part]:
+        values = dump(item.record)
         destinations = values.get("dst")
         if not isinstance(destinations, list) or len(destinations) < 2:
-            yield _Part(text, first)
+            yield _Part(text, (item.origin,))
             return
         parts = min(len(destinations), len(text) // self._call_bytes + 1)
         step = -(-len(destinations) // parts)
+        record, _, gathered = item.origin
         for start in range(0, len(destinations), step):
             values["dst"] = destinations[start : start + step]
-            yield _Part(encode_json(values), first, start, whole=False)
+            origin = _Origin(record + start, 0, True) if gathered else _Origin(record, start)
+            yield _Part(encode_json(values), (origin,))
 
 
-def _shift(error: NldError, part: _Part) -> None:
-    """Count an error's positions from the beginning of the caller's list."""
-    if error.index is not None:
-        error.index += part.first
-    if error.destination_index is not None:
-        error.destination_index += part.first_destination
-    if error.field is not None:
-        error.field = _shifted_field(error.field, part)
+def _trace(error: NldError, origins: Sequence[_Origin]) -> None:
+    """Give an error's positions as they are in the caller's list."""
+    error.field = _traced_field(error.field, origins)
+    error.index, error.destination_index = _traced_position(error.index, error.destination_index, origins)
 
 
-def _shifted(failure: Mapping[str, Any], part: _Part) -> dict[str, Any]:
-    """As ``_shift``, for one of the failures of an error."""
-    shifted = dict(failure)
-    if "index" in shifted:
-        shifted["index"] += part.first
-    if "destination_index" in shifted:
-        shifted["destination_index"] += part.first_destination
-    if "field" in shifted:
-        shifted["field"] = _shifted_field(shifted["field"], part)
-    return shifted
+def _traced(failure: Mapping[str, Any], origins: Sequence[_Origin]) -> dict[str, Any]:
+    """As ``_trace``, for one of the failures of an error."""
+    index, destination = _traced_position(failure.get("index"), failure.get("destination_index"), origins)
+    positions = {
+        "index": index,
+        "destination_index": destination,
+        "field": _traced_field(failure.get("field"), origins),
+    }
+    others = {name: value for name, value in failure.items() if name not in positions}
+    return others | {name: value for name, value in positions.items() if value is not None}
 
 
-def _shifted_field(field: str, part: _Part) -> str:
-    def shift(match: re.Match[str]) -> str:
-        record = f"routes[{int(match[1]) + part.first}]"
-        return record if match[2] is None else f"{record}.dst[{int(match[2]) + part.first_destination}]"
+def _traced_position(
+    index: int | None, destination: int | None, origins: Sequence[_Origin]
+) -> tuple[int | None, int | None]:
+    if index is None or not 0 <= index < len(origins):
+        return index, destination
+    origin = origins[index]
+    if origin.gathered:
+        return origin.record + (destination or 0), None
+    return origin.record, None if destination is None else destination + origin.destination
 
-    return _RECORD_FIELD.sub(shift, field, count=1)
+
+def _traced_field(field: str | None, origins: Sequence[_Origin]) -> str | None:
+    """``routes[0].dst[7]`` is ``routes[7].dst`` where the records were gathered."""
+
+    def traced(match: re.Match[str]) -> str:
+        given = None if match[2] is None else int(match[2])
+        index, destination = _traced_position(int(match[1]), given, origins)
+        if given is None:
+            return f"routes[{index}]"
+        return f"routes[{index}].dst" if destination is None else f"routes[{index}].dst[{destination}]"
+
+    return None if field is None else _RECORD_FIELD.sub(traced, field, count=1)

@@ -102,7 +102,8 @@ class CallReader:
             if parameters is None:
                 parameters = method.parameters.model_validate({})
         except ValidationError:
-            raise RefusalError(_visible(frame, _explain(frame, method))) from None
+            oneway = _envelope(frame).oneway
+            raise RefusalError(None if oneway else _explain(frame, method)) from None
         if call.method.encode() != name:
             raise RefusalError(_broken("method is given twice"), broken=True)
         if call.oneway and call.more:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from enum import StrEnum
 from typing import Any, Protocol
 
 from pydantic_core import to_json
@@ -33,19 +32,9 @@ from nld.control.messages import (
 )
 from nld.control.reply import RawReply, Reply
 from nld.errors import INTERFACE, WIRE_ERRORS, PermissionDenied
+from nld.kernel.table import Operation
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
 from nld.records.peer import Peer
-
-
-class Operation(StrEnum):
-    """The six ways to write, as ``ip route`` has them."""
-
-    ADD = "add"
-    APPEND = "append"
-    PREPEND = "prepend"
-    REPLACE = "replace"
-    CHANGE = "change"
-    DELETE = "delete"
 
 
 class Broker(Protocol):
