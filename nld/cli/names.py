@@ -2,15 +2,28 @@
 
 The names are those of iproute2's databases.  A name is passed on as it was written and a number as a
 plain decimal, as ``ip -j`` prints them; what a name stands for is the daemon's to say.
+
+The files are read here once more, and not by ``nld.records.names``, because importing that package
+takes longer than a whole ``nld route add`` should.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from nld.cli.line import Line
 from nld.cli.values import U8, U16, U32, parse_number
-from nld.records.names import DIRECTORIES, NLD_PROTOCOL, TYPE_NUMBERS, read
+
+DIRECTORIES = (Path("/usr/share/iproute2"), Path("/etc/iproute2"))
+NLD_PROTOCOL = 131
+"""nld's own routing protocol, which it always knows by the name ``nld``."""
+
+TYPES = (
+    "none", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit",
+    "throw", "nat", "xresolve",
+)  # fmt: skip
+"""Route types by their RTN_* number (linux/rtnetlink.h)."""
 
 _BUILT_IN: dict[str, dict[str, int]] = {
     "rt_tables": {"default": 253, "main": 254, "local": 255},
@@ -24,7 +37,22 @@ _BUILT_IN: dict[str, dict[str, int]] = {
 @cache
 def database(name: str) -> dict[str, int]:
     """Name to number of one database, such as ``rt_tables``; read once."""
-    return _BUILT_IN[name] | {word: number for number, word in read(DIRECTORIES, name).items()}
+    found = dict(_BUILT_IN[name])
+    for directory in DIRECTORIES:
+        for file in (directory / name, *sorted((directory / f"{name}.d").glob("*.conf"))):
+            try:
+                text = file.read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            for row in text.splitlines():
+                words = row.partition("#")[0].split()
+                try:
+                    number = int(words[0], 16 if words[0][:2] in ("0x", "0X") else 10)
+                except (IndexError, ValueError):
+                    continue
+                if len(words) == 2:
+                    found[words[1]] = number
+    return found
 
 
 _FILES = {"table": "rt_tables", "protocol": "rt_protos", "scope": "rt_scopes", "tos": "rt_dsfield"}
@@ -32,8 +60,9 @@ _FILES = {"table": "rt_tables", "protocol": "rt_protos", "scope": "rt_scopes", "
 
 def number_of(field: str, value: str) -> str:
     """The number behind a field's name, for ``-N``; a value that is no name stays as it is."""
-    known = TYPE_NUMBERS if field == "type" else database(_FILES[field])
-    number = known.get(value)
+    if field == "type":
+        return str(TYPES.index(value)) if value in TYPES else value
+    number = database(_FILES[field]).get(value)
     if number is None:
         return value
     return f"0x{number:02x}" if field == "tos" else str(number)

@@ -367,7 +367,7 @@ def _milliseconds(name: str, scale: int, *, exact: bool, always_locked: bool = F
 def _features(route: RouteWords) -> None:
     route.line.argument("ecn")
     choice(route.line, "feature", ("ecn",))
-    route.metric("features", ["ecn"])
+    route.metric("ecn", True)
 
 
 def _congestion(route: RouteWords) -> None:

@@ -16,9 +16,7 @@ from nld.cli import names, values
 from nld.cli.line import REFUSED, Line, abbreviates
 from nld.cli.route_words import HelpWanted, check_device
 from nld.cli.values import INET, INET6
-from nld.cli.vocabulary import TYPES as ROUTE_TYPES
-from nld.cli.vocabulary import Word, find, route_type
-from nld.records.names import TYPES as TYPE_NAMES
+from nld.cli.vocabulary import TYPES, Word, find, route_type
 
 
 class SelectorWords:
@@ -138,8 +136,7 @@ class SelectorWords:
 
     def _tos(self) -> None:
         self.line.argument("a tos value")
-        self.rest["tos"] = names.tos(self.line)
-        self.pinned.add("tos")
+        self._put("tos", names.tos(self.line), pin=True)
 
     def _protocol(self) -> None:
         if self.line.argument("a protocol's name or number, or all") == "all":
@@ -156,10 +153,10 @@ class SelectorWords:
     def _type(self) -> None:
         word = self.line.argument("a route type")
         number = values.parse_number(word)
-        found = route_type(word) if number is None else TYPE_NAMES.get(number)
+        found = route_type(word) if number is None else dict(enumerate(names.TYPES)).get(number)
         if found is None:
             raise self.line.refusal(f'"{word}" is no route type', expected="unicast, local, blackhole, ...",
-                             candidates=[name for name, _ in ROUTE_TYPES])  # fmt: skip
+                             candidates=[name for name, _ in TYPES])  # fmt: skip
         self._put("type", found)
 
     def _device(self) -> None:
@@ -187,8 +184,7 @@ class SelectorWords:
 
     def _source(self) -> None:
         self.line.argument("an address")
-        self.rest["prefsrc"] = self._host("src", self.family)
-        self.pinned.add("prefsrc")
+        self._put("prefsrc", self._host("src", self.family), pin=True)
 
     def _host(self, what: str, family: str | None) -> str:
         found = values.prefix(self.line, what, family)
@@ -209,7 +205,7 @@ class SelectorWords:
             raise self.line.refusal(f'"from {word}" is not supported', expected="from PREFIX", status=REFUSED)
         found = values.prefix(self.line, "source", self.family)
         self.family = self.family or found.family
-        self.rest["from"] = found.text
+        self._put("from", found.text)
 
 
 S = SelectorWords

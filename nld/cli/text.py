@@ -203,7 +203,7 @@ def _metrics(metrics: Record) -> str:
     for name in METRICS:
         value = metrics.get(name)
         if name == "features" and "ecn" in metrics:
-            value = ["ecn"]
+            value = f"ecn {value}" if value else "ecn"
         if value is None and name not in locked:
             continue
         word = "congctl" if name == "congestion" else name
@@ -216,8 +216,6 @@ def _metric(name: str, value: Any) -> str:
     if name in _MILLISECONDS and value is not None:
         milliseconds = int(value)
         return f"{milliseconds / 1000:g}s" if milliseconds >= 1000 else f"{milliseconds}ms"
-    if name == "features" and isinstance(value, list | tuple):
-        return " ".join(map(str, value))
     return "0" if value is None else str(value)
 
 

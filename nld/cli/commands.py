@@ -1,0 +1,167 @@
+"""The commands around ``nld route``: daemon, sandbox, status, config, completion.
+
+Each imports what it starts only when it is called, so that ``nld status`` needs no daemon code and
+``nld completion`` no configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import click
+
+from nld.cli.complaint import complaint, status_of
+from nld.cli.options import Options
+from nld.errors import ConfigInvalid, NldError
+
+
+def version() -> str:
+    """``nld 0.1.0``."""
+    try:
+        return f"nld {metadata.version('nld')}"
+    except metadata.PackageNotFoundError:
+        return "nld (not installed)"
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n  nld sandbox                          try nld without root\n"
+    "  nld route add 10.0.0.0/8 via 192.0.2.2\n  nld -j route list table all\n  nld route help",
+)
+def nld() -> None:
+    """Linux routes, in the words of "ip route", through the nld daemon."""
+
+
+@nld.command(
+    "route", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
+)
+@click.argument("words", nargs=-1)
+def route_command(words: tuple[str, ...]) -> int:
+    """Change, list, look up and watch routes. "nld route help" teaches by example."""
+    from nld.cli.main import main  # noqa: PLC0415
+
+    return main(["route", *words])
+
+
+@nld.command()
+@click.option(
+    "--config", "config_path", metavar="FILE", help="Configuration file (default: built-in values)."
+)
+def daemon(config_path: str | None) -> int:
+    """Run the daemon in the foreground. systemd does this; "nld sandbox" does it for a try."""
+    from nld.daemon.main import main  # noqa: PLC0415
+
+    return int(main(config_path))
+
+
+@nld.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--links", default=2, show_default=True, type=click.IntRange(0, 64), help="Number of links.")
+@click.argument("command", nargs=-1)
+def sandbox(links: int, command: tuple[str, ...]) -> int:
+    """Run COMMAND (a shell by default) with nld in a private network, without root.
+
+    Links nld0, nld1, ... have 192.0.2.1/24 and 2001:db8::1/64, then the next networks. NLD_SOCKET is set.
+    Everything is gone afterwards, and the exit status is COMMAND's.
+
+    \b
+    Examples:
+      nld sandbox
+      nld sandbox -- nld route list table all
+      nld sandbox --links 4 -- ./my-test.sh
+    """
+    from nld.sandbox import main  # noqa: PLC0415
+
+    return int(main(links, list(command)))
+
+
+@nld.command()
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> int:
+    """Show how the daemon is: version, kernel tables, connections, counters."""
+    from nld.client import Client  # noqa: PLC0415
+
+    options: Options = click.get_current_context().obj or Options()
+    with Client(options.socket) as client:
+        found = client.status()
+    if as_json or options.json:
+        click.echo(json.dumps(found, indent=4 if options.pretty else None))
+    else:
+        click.echo("\n".join(_rows(found)))
+    return 0
+
+
+def _rows(value: dict[str, Any], indent: str = "") -> list[str]:
+    width = max((len(name) for name in value), default=0)
+    rows = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            rows += [f"{indent}{name}", *_rows(item, indent + "  ")]
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            for entry in item:
+                rows += [f"{indent}{name}", *_rows(entry, indent + "  ")]
+        else:
+            shown = ", ".join(map(str, item)) if isinstance(item, list) else item
+            rows.append(f"{indent}{name:<{width}}  {shown}")
+    return rows
+
+
+@nld.group()
+def config() -> None:
+    """Look at configuration files."""
+
+
+@config.command("check")
+@click.argument("file", type=click.Path())
+def config_check(file: str) -> int:
+    """Check FILE as the daemon would read it. Exit status 0 when it is right, 2 when it is not."""
+    from nld.config import load  # noqa: PLC0415
+
+    try:
+        load(file)
+    except ConfigInvalid as error:
+        click.echo(f"nld: {error}", err=True)
+        return 2
+    click.echo(f"{file}: right")
+    return 0
+
+
+@nld.command(context_settings={"ignore_unknown_options": True})
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "words"]), metavar="bash|zsh|fish")
+@click.argument("words", nargs=-1)
+def completion(shell: str, words: tuple[str, ...]) -> int:
+    """Print the completion script of a shell.
+
+    \b
+    bash:  nld completion bash > /etc/bash_completion.d/nld
+    zsh:   nld completion zsh > /usr/local/share/zsh/site-functions/_nld
+    fish:  nld completion fish > ~/.config/fish/completions/nld.fish
+    """
+    from nld.cli.completion import SCRIPTS, candidates  # noqa: PLC0415
+
+    if shell == "words":
+        for word, about in candidates(list(words)):
+            click.echo(f"{word}\t{about}" if about else word)
+    else:
+        click.echo(SCRIPTS[shell], nl=False)
+    return 0
+
+
+def run(words: Sequence[str], options: Options) -> int:
+    """Run one of these commands; the exit status. Errors are printed."""
+    try:
+        done = nld.main(args=list(words), prog_name="nld", standalone_mode=False, obj=options)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 1
+    except NldError as error:
+        click.echo(complaint(error), err=True)
+        return status_of(error)
+    return done if isinstance(done, int) else 0

@@ -1,0 +1,120 @@
+"""Errors of the daemon, told to a person: what failed, where in the line, the kernel's words, what next.
+
+    nld: add 10.0.0.0/8: Nexthop has invalid gateway
+      nld route add 10.0.0.0/8 via 203.0.113.9 dev nld0
+                                   ^^^^^^^^^^^
+    kernel: ENETUNREACH (Network is unreachable), attribute RTA_GATEWAY
+    try: a gateway must be on a connected network: "nld route get 203.0.113.9" shows the way to it, ...
+
+Pure: errors and words in, text out.
+"""
+
+from __future__ import annotations
+
+import errno as errno_names
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nld.cli.line import REFUSED, USAGE, caret
+from nld.errors import DeviceNotFound, NldError
+
+FIELD_OF_ATTRIBUTE: Mapping[str, str] = {
+    "RTA_DST": "dst", "RTA_SRC": "from", "RTA_OIF": "dev", "RTA_GATEWAY": "gateway", "RTA_VIA": "via",
+    "RTA_PRIORITY": "metric", "RTA_PREFSRC": "prefsrc", "RTA_METRICS": "metrics[0]", "RTA_TABLE": "table",
+    "RTA_MULTIPATH": "nexthops", "RTA_FLOW": "flow", "RTA_PREF": "pref", "RTA_ENCAP": "encap",
+    "RTA_ENCAP_TYPE": "encap", "RTA_EXPIRES": "expires", "RTA_NH_ID": "nhid", "RTAX_CC_ALGO":
+    "metrics[0].congestion", "RTAX_FEATURES": "metrics[0].ecn", "RTA_TTL_PROPAGATE": "ttl-propogate",
+}  # fmt: skip
+"""The record field behind an attribute that the kernel points at."""
+
+ADVICE: Mapping[str, str] = {
+    "RouteExists": '"nld route list exact {dst}" shows what is there; "replace" takes its place, another '
+    '"metric" stands beside it',
+    "RouteNotFound": '"nld route list table all root {dst}" shows what is there; every word that is given '
+    "must match, the table too",
+    "DeviceNotFound": '"ip link" lists the devices of this network namespace',
+    "ForeignRoute": "it is not nld's; to change it all the same, put -takeover before route",
+    "PermissionDenied": "writing is for root (or who the daemon's policy names); reading is free",
+    "ENETUNREACH": "a gateway must be on the link of a device that is up; name the device with dev, and "
+    "write onlink if the gateway is on that link although no address says so",
+    "ENETDOWN": 'the device is down: "ip link set {dev} up"',
+    "EHOSTUNREACH": "no way to this address: an unreachable route, or none, matches it",
+}
+"""How to go on, by error class or errno name; ``{dst}`` and ``{dev}`` are the route's own."""
+
+_RECORD = re.compile(r"^routes\[\d+\]\.?")
+
+
+def status_of(error: NldError) -> int:
+    """The exit status: 2 when the daemon or the kernel refused, 1 for a device that is not there."""
+    return USAGE if isinstance(error, DeviceNotFound) else REFUSED
+
+
+def spot(field: str | None, attribute: str | None, spots: Mapping[str, int]) -> int | None:
+    """The index of the word that a field's path, or the attribute the kernel points at, came from."""
+    for whole in (_RECORD.sub("", field) if field else "", FIELD_OF_ATTRIBUTE.get(attribute or "", "")):
+        path = whole
+        while path:
+            if path in spots:
+                return spots[path]
+            below = [at for name, at in spots.items() if name.startswith((f"{path}.", f"{path}["))]
+            if below:
+                return min(below)
+            path = path.rpartition(".")[0] or (path.partition("[")[0] if path.endswith("]") else "")
+    return None
+
+
+def complaint(
+    error: NldError | Mapping[str, Any],
+    words: Sequence[str] = (),
+    spots: Mapping[str, int] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> str:
+    """An error, or one of its ``failures``, as several lines.
+
+    ``words`` and ``spots`` are the command line and where each field came from, for the caret; ``record``
+    is what was asked for, for the advice.
+    """
+    said = error.parameters() if isinstance(error, NldError) else dict(error)
+    message = str(said.get("message", "the daemon refused"))
+    operation, key = said.get("operation"), said.get("key")
+    if operation == "connect":
+        operation = None  # The message says it all.
+    subject = " ".join(str(part) for part in (operation, key) if part)
+    lines = [
+        f"nld: {subject}: {message}" if subject and str(key or "\0") not in message else f"nld: {message}"
+    ]
+    extack = said.get("extack") or {}
+    attribute = extack.get("attribute") or extack.get("missing")
+    at = spot(said.get("field"), attribute, spots or {})
+    if at is not None:
+        lines += caret(words, at)
+    elif said.get("field"):
+        lines.append(f"field: {said['field']}")
+    if kernel := _kernel(said.get("errno"), extack, message):
+        lines.append(f"kernel: {kernel}")
+    name = type(error).__name__ if isinstance(error, NldError) else str(said.get("name", ""))
+    advice = ADVICE.get(name) or ADVICE.get(str(said.get("errno")))
+    if advice:
+        known = {"dst": "PREFIX", "dev": "DEVICE"} | {
+            field: str(value) for field, value in (record or {}).items() if field in ("dst", "dev")
+        }
+        lines.append("try: " + advice.format(**known))
+    return "\n".join(lines)
+
+
+def _kernel(errno: Any, extack: Mapping[str, Any], message: str) -> str:
+    parts = []
+    if isinstance(errno, str):
+        number = getattr(errno_names, errno, None)
+        words = f" ({os.strerror(number)})" if isinstance(number, int) else ""
+        parts.append(errno + words)
+    if (spoken := extack.get("message")) and spoken not in message:
+        parts.append(spoken)
+    if attribute := extack.get("attribute"):
+        parts.append(f"attribute {attribute}")
+    if missing := extack.get("missing"):
+        parts.append(f"missing attribute {missing}")
+    return ", ".join(parts)

@@ -1,0 +1,127 @@
+"""``ip``'s options: ``-4 -6 -j -p -d -N -s -o -c -f FAMILY -batch FILE -force`` and their long forms.
+
+Like ``ip``, an option is written with one dash or two and may be shortened to any beginning; they stand
+before ``route``.  nld also takes them behind ``route`` and its verb, up to the first other word, because
+people write ``nld route -j list``.
+
+The order of the table decides which option a beginning means, as in ``ip``: ``-c`` is color, ``-d``
+details, ``-o`` oneline, ``-b`` batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nld.cli.line import Line
+from nld.cli.values import INET, INET6
+
+
+@dataclass(slots=True)
+class Options:
+    """What the options say.
+
+    ``family``      "inet", "inet6" or None.
+    ``kernel``      which kernel table manager: "fib", "module" or None for the daemon's default.
+    ``takeover``    also change routes that belong to somebody else.
+    ``color``       "never", "auto" or "always".
+    ``batch``       file of commands, "-" for standard input, or None.
+    ``other``       "help" or "version" when that was asked for.
+    """
+
+    family: str | None = None
+    json: bool = False
+    pretty: bool = False
+    details: bool = False
+    numeric: bool = False
+    statistics: bool = False
+    oneline: bool = False
+    takeover: bool = False
+    force: bool = False
+    color: str = "never"
+    batch: str | None = None
+    kernel: str | None = None
+    socket: str | None = None
+    other: str = ""
+
+
+OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
+    ("-family", False, "inet|inet6", "only this address family"),
+    ("-4", True, "", "IPv4 only"),
+    ("-6", True, "", "IPv6 only"),
+    ("-statistics", False, "", "show use counts of cached routes"),
+    ("-details", False, "", "show every field"),
+    ("-oneline", False, "", "one line for each route"),
+    ("-Version", False, "", "show the version"),
+    ("-version", False, "", "show the version"),
+    ("-force", False, "", "go on after a failed line of a batch"),
+    ("-batch", False, "FILE", "read commands from FILE, or from standard input for -"),
+    ("-json", False, "", "JSON, as ip -j prints it"),
+    ("-pretty", False, "", "JSON with line breaks"),
+    ("-color", False, "", "color the output: -color=always, auto or never"),
+    ("-help", False, "", "show help"),
+    ("-Numeric", False, "", "numbers instead of names"),
+    ("-kernel", False, "fib|module", "which kernel table manager"),
+    ("-takeover", False, "", "also change routes that belong to somebody else"),
+    ("-socket", False, "PATH", "the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)"),
+)
+"""Name, whether it must be written in full, its value, and what it is for; in ``ip``'s order."""
+
+
+def find_option(word: str) -> str | None:
+    """The full name of the option that ``word`` (with one dash, without ``=VALUE``) is, or None."""
+    for name, exact, _, _ in OPTIONS:
+        if word == name or (not exact and len(word) > 1 and name.startswith(word)):
+            return name
+    return None
+
+
+def read_options(line: Line, options: Options) -> None:
+    """Read options from the position on; it then stands on the first word that is none."""
+    while (word := line.word) is not None and word.startswith("-") and word != "-":
+        if word == "--":
+            line.step()
+            return
+        bare, equals, value = word.partition("=")
+        name = find_option(bare[1:] if bare.startswith("--") else bare)
+        if name is None or (equals and name != "-color"):
+            raise line.refusal(
+                f'"{word}" is no option',
+                expected="an option of ip, such as -4, -6, -j, -d, or a command",
+                candidates=[option for option, _, _, _ in OPTIONS],
+            )
+        _set(line, options, name, value)
+        line.step()
+
+
+def _set(line: Line, options: Options, name: str, value: str) -> None:
+    match name:
+        case "-4":
+            options.family = INET
+        case "-6":
+            options.family = INET6
+        case "-family":
+            options.family = _one_of(line, "family", (INET, INET6))
+        case "-kernel":
+            options.kernel = _one_of(line, "kernel", ("fib", "module"))
+        case "-batch":
+            options.batch = line.argument("a file, or - for standard input")
+        case "-socket":
+            options.socket = line.argument("the path of the daemon's socket")
+        case "-color":
+            if value not in ("", "always", "auto", "never"):
+                raise line.refusal(f'color "{value}" is not known', expected="always, auto or never")
+            options.color = value or "always"
+        case "-help" | "-version" | "-Version":
+            options.other = name[1:].lower()
+        case _:
+            setattr(options, name[1:].lower(), True)
+
+
+def _one_of(line: Line, what: str, choices: Sequence[str]) -> str:
+    word = line.argument(" or ".join(choices))
+    if word not in choices:
+        raise line.refusal(
+            f'{what} "{word}" is not supported', expected=" or ".join(choices), candidates=choices
+        )
+    return word
