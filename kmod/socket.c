@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The protocol's socket: requests in, answers, dumps and announcements out
+ *
+ * A request is carried out in the context of the process that sends it, one
+ * message after the other. Nothing is locked here: readers are under RCU, and
+ * table.c takes the namespace's mutex for each change.
+ *
+ * A dump holds neither the mutex nor RCU between two records that do not fit
+ * into the same message, and goes on from the key of the first record that
+ * did not fit. How it finds out that the tables changed meanwhile is told in
+ * table.c.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/netlink.h>
+#include <net/sock.h>
+
+#include "message.h"
+#include "socket.h"
+#include "table.h"
+
+/* Room for the answer to a get, for all but the longest lists of next hops. */
+#define USUAL_SIZE	512
+
+/* Steps of a dump between two looks at the scheduler and at signals. */
+#define TURN		1024
+
+/* Announcements */
+
+/**
+ * nld_announce - tell the group, and the sender if it asked for an echo
+ * @nn: the namespace, locked
+ * @put: what; portid, seq and flags for an answer are filled in here
+ * @req: who made the change; NULL: the kernel
+ *
+ * What is not an announcement (put->announce) goes to the sender only.
+ *
+ * Return: 0, or -ENOBUFS if the sender will miss the echo it asked for. One
+ * whose queue is full is told by its socket instead.
+ */
+int nld_announce(struct nld_net *nn, struct nld_put *put,
+		 const struct nld_request *req)
+{
+	bool echo = req && nlmsg_report(req->nlh);
+	u32 group = put->announce ? NLD_GROUP_ROUTE : 0;
+	struct sk_buff *skb;
+
+	if (!echo && !(group && netlink_has_listeners(nn->sock, group)))
+		return 0;
+	if (req) {
+		put->portid = req->portid;
+		put->seq = req->nlh->nlmsg_seq;
+	}
+
+	skb = nlmsg_new(nld_put_size(put->route), GFP_KERNEL);
+	if (!skb)
+		goto lost;
+	if (WARN_ON_ONCE(!nld_put_route(skb, put))) {
+		kfree_skb(skb);
+		goto lost;
+	}
+	nlmsg_notify(nn->sock, skb, put->portid, group, echo, GFP_KERNEL);
+	return 0;
+
+lost:
+	if (group) {
+		nn->stats.unannounced++;
+		netlink_set_err(nn->sock, 0, group, -ENOBUFS);
+	}
+	return echo ? -ENOBUFS : 0;
+}
+
+/* Requests */
+
+static int do_new(struct nld_net *nn, struct nld_request *req)
+{
+	struct nld_route *route;
+	int err;
+
+	err = nld_parse_new(req);
+	if (err)
+		return err;
+	route = nld_request_route(req);
+	if (IS_ERR(route))
+		return PTR_ERR(route);
+	err = nld_table_new(nn, req, route);
+	if (err == -ENOBUFS)
+		NL_SET_ERR_MSG(req->extack, "done, but without memory for the echo");
+	return err;
+}
+
+static int do_delete(struct nld_net *nn, struct nld_request *req)
+{
+	int err;
+
+	err = nld_parse_delete(req);
+	if (err)
+		return err;
+	err = nld_table_delete(nn, req);
+	if (err == -ENOBUFS)
+		NL_SET_ERR_MSG(req->extack, "done, but without memory for the echo");
+	return err;
+}
+
+static int do_flush(struct nld_net *nn, struct nld_request *req)
+{
+	struct nld_filter filter;
+	int err;
+
+	err = nld_parse_filter(req, &filter);
+	if (err)
+		return err;
+	err = nld_table_flush(nn, &filter, req);
+	if (err == -ENOBUFS)
+		NL_SET_ERR_MSG(req->extack, "done, but without memory for an echo");
+	return err;
+}
+
+/* Under RCU: the record that a get asks for, and its key. */
+static const struct nld_route *get_find(struct nld_net *nn,
+					struct nld_request *req)
+{
+	struct nld_trie *trie = &nn->trie[req->af];
+	const struct nld_route *route;
+	struct nld_node *node;
+
+	if (req->flags & NLD_F_LOOKUP)
+		node = nld_trie_lookup(trie, &req->key);
+	else
+		node = nld_trie_exact(trie, &req->key);
+	if (!node)
+		return NULL;
+	nld_node_key(trie, node, &req->key);
+	route = rcu_dereference(node->routes);
+	if (req->tb[NLD_A_METRIC])
+		while (route && route->metric != req->metric)
+			route = rcu_dereference(route->next);
+	return route;
+}
+
+static int do_get(struct nld_net *nn, struct nld_request *req)
+{
+	bool lookup;
+	struct nld_put put = {
+		.portid = req->portid,
+		.seq = req->nlh->nlmsg_seq,
+		.type = NLD_MSG_ROUTE_NEW,
+		.key = &req->key,
+	};
+	size_t size = USUAL_SIZE;
+	struct sk_buff *skb;
+	struct nlmsghdr *nlh;
+	struct nld_key key;
+	int err;
+
+	err = nld_parse_get(req);
+	if (err)
+		return err;
+	put.af = req->af;
+	lookup = req->flags & NLD_F_LOOKUP;
+	key = req->key;
+again:
+	skb = nlmsg_new(size, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	req->key = key;
+	rcu_read_lock();
+	put.route = get_find(nn, req);
+	if (!put.route) {
+		rcu_read_unlock();
+		kfree_skb(skb);
+		if (lookup) {
+			NL_SET_ERR_MSG(req->extack,
+				       "no route in this table covers the destination");
+			return -ENETUNREACH;
+		}
+		NL_SET_ERR_MSG(req->extack,
+			       "no route with this prefix, table and metric");
+		return -ESRCH;
+	}
+	put.generation = put.route->generation;
+	nlh = nld_put_route(skb, &put);
+	size = nld_put_size(put.route);
+	rcu_read_unlock();
+	if (!nlh) {
+		kfree_skb(skb);
+		goto again;
+	}
+	return nlmsg_unicast(nn->sock, skb, req->portid);
+}
+
+static int do_info(struct nld_net *nn, struct sk_buff *in,
+		   const struct nlmsghdr *in_nlh,
+		   struct netlink_ext_ack *extack)
+{
+	u32 portid = NETLINK_CB(in).portid;
+	struct nlmsghdr *nlh;
+	struct sk_buff *skb;
+	int err;
+
+	err = nld_parse_empty(in_nlh, extack);
+	if (err)
+		return err;
+	skb = nlmsg_new(USUAL_SIZE, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	nlh = nlmsg_put(skb, portid, in_nlh->nlmsg_seq, NLD_MSG_GET_INFO,
+			sizeof(struct nldmsg), 0);
+	if (!nlh)
+		goto full;
+	memset(nlmsg_data(nlh), 0, sizeof(struct nldmsg));
+	if (nla_put_u32(skb, NLD_INFO_MAGIC, NLD_MAGIC) ||
+	    nla_put_u32(skb, NLD_INFO_ABI, NLD_ABI_VERSION) ||
+	    nla_put_u32(skb, NLD_INFO_FEATURES,
+			NLD_FEATURE_NEXTHOPS | NLD_FEATURE_VIA |
+			NLD_FEATURE_EXPIRES | NLD_FEATURE_OWNER |
+			NLD_FEATURE_GENERATION | NLD_FEATURE_LOOKUP) ||
+	    nla_put_string(skb, NLD_INFO_VERSION, NLD_VERSION) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_ROUTES, READ_ONCE(nld_max_routes)) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_ROUTES_NETNS,
+			READ_ONCE(nld_max_routes_netns)) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_NEXTHOPS, NLD_MAX_NEXTHOPS) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_OWNER, NLD_MAX_OWNER) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_EXPIRES, NLD_MAX_EXPIRES))
+		goto full;
+	nlmsg_end(skb, nlh);
+	return nlmsg_unicast(nn->sock, skb, portid);
+
+full:
+	kfree_skb(skb);
+	return -EMSGSIZE;
+}
+
+static int put_stats(struct sk_buff *skb, struct nld_net *nn)
+{
+	const struct nld_trie *trie4 = &nn->trie[NLD_AF_INET];
+	const struct nld_trie *trie6 = &nn->trie[NLD_AF_INET6];
+	const struct nld_stats *stats = &nn->stats;
+	const struct {
+		int type;
+		u64 value;
+	} list[] = {
+		{ NLD_STATS_GENERATION, atomic64_read(&nn->generation) },
+		{ NLD_STATS_ROUTES4, stats->routes[NLD_AF_INET] },
+		{ NLD_STATS_ROUTES6, stats->routes[NLD_AF_INET6] },
+		{ NLD_STATS_NODES, trie4->nodes + trie6->nodes },
+		{ NLD_STATS_BYTES, stats->bytes +
+			trie4->nodes * nld_trie_node_size(trie4) +
+			trie6->nodes * nld_trie_node_size(trie6) },
+		{ NLD_STATS_CREATED, stats->created },
+		{ NLD_STATS_REPLACED, stats->replaced },
+		{ NLD_STATS_DELETED, stats->deleted },
+		{ NLD_STATS_EXPIRED, stats->expired },
+		{ NLD_STATS_DEVICE, stats->device },
+		{ NLD_STATS_UNANNOUNCED, stats->unannounced },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(list); i++)
+		if (nla_put_u64_64bit(skb, list[i].type, list[i].value,
+				      NLD_STATS_PAD))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int do_stats(struct nld_net *nn, struct sk_buff *in,
+		    const struct nlmsghdr *in_nlh,
+		    struct netlink_ext_ack *extack)
+{
+	u32 portid = NETLINK_CB(in).portid;
+	struct nlmsghdr *nlh;
+	struct sk_buff *skb;
+	int err;
+
+	err = nld_parse_empty(in_nlh, extack);
+	if (err)
+		return err;
+	skb = nlmsg_new(USUAL_SIZE, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	nlh = nlmsg_put(skb, portid, in_nlh->nlmsg_seq, NLD_MSG_STATS,
+			sizeof(struct nldmsg), 0);
+	if (!nlh)
+		goto full;
+	memset(nlmsg_data(nlh), 0, sizeof(struct nldmsg));
+	mutex_lock(&nn->lock);
+	err = put_stats(skb, nn);
+	mutex_unlock(&nn->lock);
+	if (err)
+		goto full;
+	nlmsg_end(skb, nlh);
+	return nlmsg_unicast(nn->sock, skb, portid);
+
+full:
+	kfree_skb(skb);
+	return -EMSGSIZE;
+}
+
+/* Dump */
+
+/**
+ * struct nld_dump - where a dump is, in struct netlink_callback, ctx
+ * @filter: what it is about, freed by nld_dump_done()
+ * @seq: of its first part
+ * @metric: go on here, in @key
+ * @key: go on here, or
+ * @after: behind it
+ * @inside: @key is set for this family
+ * @af: the family
+ */
+struct nld_dump {
+	struct nld_filter *filter;
+	u32 seq;
+	u32 metric;
+	struct nld_key key;
+	bool after;
+	bool inside;
+	u8 af;
+};
+
+/* The netlink core takes 0 for "does not tell". */
+static u32 dump_seq(u64 generation)
+{
+	return (u32)generation ? (u32)generation : 1;
+}
+
+static int dump_put(struct sk_buff *skb, struct netlink_callback *cb,
+		    const struct nld_route *route, u64 as_of)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_put put = {
+		.portid = NETLINK_CB(cb->skb).portid,
+		.seq = cb->nlh->nlmsg_seq,
+		.type = NLD_MSG_ROUTE_NEW,
+		.flags = NLM_F_MULTI,
+		.af = dump->af,
+		.key = &dump->key,
+		.route = route,
+		.generation = route->generation,
+		.as_of = skb->len ? 0 : as_of,
+	};
+	struct nlmsghdr *nlh;
+
+	if (dump->filter->given || hweight8(dump->filter->families) == 1)
+		put.flags |= NLM_F_DUMP_FILTERED;
+	nlh = nld_put_route(skb, &put);
+	if (!nlh)
+		return -EMSGSIZE;
+	nl_dump_check_consistent(cb, nlh);
+	/* Compare with the first part for ever: once interrupted, always so. */
+	cb->prev_seq = dump->seq;
+	return 0;
+}
+
+/* The records of one prefix, from dump->metric. */
+static int dump_node(struct sk_buff *skb, struct netlink_callback *cb,
+		     struct nld_node *node, u64 as_of)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	const struct nld_route *route;
+
+	for (route = rcu_dereference(node->routes); route;
+	     route = rcu_dereference(route->next)) {
+		if (route->metric < dump->metric ||
+		    !nld_filter_match(dump->filter, &dump->key, route))
+			continue;
+		if (dump_put(skb, cb, route, as_of)) {
+			dump->metric = route->metric;
+			return -EMSGSIZE;
+		}
+	}
+	return 0;
+}
+
+static int dump_family(struct net *net, struct sk_buff *skb,
+		       struct netlink_callback *cb, u64 as_of)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_trie *trie = &nld_net(net)->trie[dump->af];
+	struct nld_key here = dump->key;
+	struct nld_node *node;
+	unsigned int turn = 0;
+	int err = 0;
+
+	rcu_read_lock();
+	while ((node = nld_trie_next(trie, &dump->key, dump->after))) {
+		nld_node_key(trie, node, &dump->key);
+		if (!nld_filter_inside(dump->filter, &dump->key))
+			break;
+		/* The prefix it was to go on with is gone: its metric with it. */
+		if (dump->key.bits != here.bits ||
+		    memcmp(dump->key.word, here.word, sizeof(here.word)))
+			dump->metric = 0;
+		here = dump->key;
+		dump->after = false;
+		err = dump_node(skb, cb, node, as_of);
+		if (err)
+			break;
+		dump->after = true;
+		dump->metric = 0;
+		if (++turn % TURN)
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct net *net = sock_net(cb->skb->sk);
+	struct nld_net *nn = nld_net(net);
+	int err = 0;
+	u64 as_of;
+
+	/* Pairs with the end of table_change(). */
+	as_of = atomic64_read_acquire(&nn->generation);
+	if (!dump->seq)
+		dump->seq = dump_seq(as_of);
+	cb->seq = dump_seq(as_of);
+	cb->prev_seq = dump->seq;
+
+	while (dump->af < NLD_AF_COUNT) {
+		if (dump->filter->families & BIT(dump->af)) {
+			if (!dump->inside)
+				nld_filter_start(dump->filter, &dump->key);
+			dump->inside = true;
+			err = dump_family(net, skb, cb, as_of);
+			if (err)
+				break;
+		}
+		dump->af++;
+		dump->inside = false;
+		dump->after = false;
+		dump->metric = 0;
+	}
+
+	/* Pairs with the beginning of table_change(). */
+	smp_rmb();
+	if ((u64)atomic64_read(&nn->changing) != as_of)
+		cb->seq = dump_seq(atomic64_read(&nn->changing));
+	if (err == -EMSGSIZE && skb->len)
+		return skb->len;
+	return err;
+}
+
+static int nld_dump_start(struct netlink_callback *cb)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_filter **filter = cb->data;
+
+	BUILD_BUG_ON(sizeof(struct nld_dump) > sizeof(cb->ctx));
+	/* From here on nld_dump_done() frees it. */
+	dump->filter = *filter;
+	*filter = NULL;
+	cb->data = NULL;
+	return 0;
+}
+
+static int nld_dump_done(struct netlink_callback *cb)
+{
+	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+
+	kfree(dump->filter);
+	return 0;
+}
+
+static int do_dump(struct nld_net *nn, struct sk_buff *skb,
+		   struct nld_request *req)
+{
+	struct nld_filter *filter;
+	struct netlink_dump_control control = {
+		.start = nld_dump_start,
+		.dump = nld_dump,
+		.done = nld_dump_done,
+		.data = &filter,
+	};
+	int err;
+
+	filter = kzalloc(sizeof(*filter), GFP_KERNEL_ACCOUNT);
+	if (!filter)
+		return -ENOMEM;
+	err = nld_parse_filter(req, filter);
+	if (!err) {
+		/* One record of the longest kind always fits. */
+		control.min_dump_alloc = NLMSG_GOODSIZE;
+		err = netlink_dump_start(nn->sock, skb, req->nlh, &control);
+		if (err == -EBUSY)
+			NL_SET_ERR_MSG(req->extack,
+				       "this socket has a dump under way");
+	}
+	kfree(filter);
+	return err;
+}
+
+/* Dispatch */
+
+static int nld_rcv_msg(struct sk_buff *skb, struct nlmsghdr *nlh,
+		       struct netlink_ext_ack *extack)
+{
+	struct nld_net *nn = nld_net(sock_net(skb->sk));
+	struct nld_request req = {
+		.nlh = nlh,
+		.extack = extack,
+		.portid = NETLINK_CB(skb).portid,
+	};
+
+	switch (nlh->nlmsg_type) {
+	case NLD_MSG_GREET:
+		return nld_greet(skb, nlh, extack);
+	case NLD_MSG_GET_INFO:
+		return do_info(nn, skb, nlh, extack);
+	case NLD_MSG_STATS:
+		return do_stats(nn, skb, nlh, extack);
+	case NLD_MSG_ROUTE_GET:
+		if ((nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
+			return do_dump(nn, skb, &req);
+		return do_get(nn, &req);
+	case NLD_MSG_ROUTE_NEW:
+	case NLD_MSG_ROUTE_DEL:
+	case NLD_MSG_FLUSH:
+		break;
+	default:
+		NL_SET_ERR_MSG(extack, "message type is not known");
+		return -EOPNOTSUPP;
+	}
+
+	if (!netlink_net_capable(skb, CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG(extack, "changing routes needs CAP_NET_ADMIN");
+		return -EPERM;
+	}
+	switch (nlh->nlmsg_type) {
+	case NLD_MSG_ROUTE_NEW:
+		return do_new(nn, &req);
+	case NLD_MSG_ROUTE_DEL:
+		return do_delete(nn, &req);
+	default:
+		return do_flush(nn, &req);
+	}
+}
+
+static void nld_rcv(struct sk_buff *skb)
+{
+	netlink_rcv_skb(skb, nld_rcv_msg);
+}
+
+int nld_socket_init(struct nld_net *nn, int protocol)
+{
+	struct netlink_kernel_cfg cfg = {
+		.groups = NLD_GROUP_MAX,
+		.flags = NL_CFG_F_NONROOT_RECV,
+		.input = nld_rcv,
+	};
+
+	nn->sock = netlink_kernel_create(nn->net, protocol, &cfg);
+	if (nn->sock)
+		return 0;
+	pr_err("cannot have netlink protocol %d: another module has it, or there is no memory; see the parameter protocol=\n",
+	       protocol);
+	return -EADDRINUSE;
+}
+
+void nld_socket_exit(struct nld_net *nn)
+{
+	netlink_kernel_release(nn->sock);
+	nn->sock = NULL;
+}

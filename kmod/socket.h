@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sockets; see socket.c and greet.c.
+ */
+#ifndef _NLD_SOCKET_H
+#define _NLD_SOCKET_H
+
+#include <linux/netlink.h>
+#include <linux/skbuff.h>
+
+#include "message.h"
+#include "table.h"
+
+#define NLD_VERSION	"0.1.0"
+
+struct nld_net *nld_net(const struct net *net);
+
+int nld_socket_init(struct nld_net *nn, int protocol);
+void nld_socket_exit(struct nld_net *nn);
+int nld_announce(struct nld_net *nn, struct nld_put *put,
+		 const struct nld_request *req);
+
+int nld_greet_init(struct nld_net *nn, int protocol);
+void nld_greet_exit(struct nld_net *nn);
+int nld_greet(struct sk_buff *skb, const struct nlmsghdr *nlh,
+	      struct netlink_ext_ack *extack);
+
+#endif /* _NLD_SOCKET_H */
