@@ -39,7 +39,7 @@ _TAGS = frozenset({
     "xfrm", "unknown",
 })  # fmt: skip
 """What pydantic puts into the path to say which branch of a union it means."""
-_BRANCHES = ("dst", "encap", "hmac")
+_BRANCHES = ("dst", "encap")
 """Fields that are unions, behind which a tag stands."""
 
 _HINTS = {

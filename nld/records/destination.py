@@ -45,7 +45,7 @@ class Destinations(NamedTuple):
 
     ``family``  AF_INET or AF_INET6.
     ``groups``  addresses in network order (4 or 16 bytes each) by prefix length in bits, each group in
-                the order of the list.  The default route is the all-zero address of length 0.
+                the order of the list.  The default route is the empty address (``b""``) of length 0.
     """
 
     family: int
@@ -93,7 +93,7 @@ def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]
     """
     if text == DEFAULT:
         family = INET if family is None else family
-        return family, 0, bytes(WIDTH[family] // 8)
+        return family, 0, b""
     found = INET6 if ":" in text else INET
     address, slash, length_text = text.partition("/")
     length = _LENGTHS[found].get(length_text) if length_text or not slash else None
@@ -116,7 +116,7 @@ def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]
         raise DestinationError(
             f"{_quoted(text)} has bits set behind the prefix length; the prefix would be {right}"
         )
-    return found, length, packed
+    return found, length, packed if length else b""
 
 
 def parse_destinations(texts: Sequence[str], family: int | None = None) -> Destinations:
@@ -141,6 +141,8 @@ def parse_destinations(texts: Sequence[str], family: int | None = None) -> Desti
         return _one_by_one(texts, family)
     if len(groups) != len(by_text) or any(_host_bits(family, *group) for group in groups.items()):
         return _one_by_one(texts, family)
+    if 0 in groups:
+        groups[0] = [b""] * len(groups[0])
     return Destinations(family, groups)
 
 
@@ -159,7 +161,7 @@ def position(texts: Sequence[str], length: int, nth: int) -> int:
 
 
 def prefix_text(family: int, length: int, packed: bytes) -> str:
-    """The destination as ``ip`` prints it: host routes bare. Length 0 is ``default``."""
+    """The destination as ``ip`` prints it: host routes bare. Length 0 is ``default``, whatever the bytes."""
     if length == 0:
         return DEFAULT
     address = socket.inet_ntop(family, packed)

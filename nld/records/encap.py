@@ -11,10 +11,33 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from nld.records.destination import INET, INET6, parse_address
-from nld.records.model import U8, U64, Record
+from nld.records.model import U8, U64, Device, Named, Record
+
+
+def _key_id(value: Any) -> Any:
+    try:
+        return int(value, 0) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+KeyId = Annotated[int, Field(ge=1, le=0xFFFFFFFF), BeforeValidator(_key_id)]
+"""A number, or its text in hexadecimal."""
+
+Action = Literal[
+    "End", "End.X", "End.T", "End.DX2", "End.DX6", "End.DX4", "End.DT6", "End.DT4", "End.B6",
+    "End.B6.Encaps", "End.BM", "End.S", "End.AS", "End.AM", "End.BPF", "End.DT46",
+]  # fmt: skip
+"""SEG6_LOCAL_ACTION_* from 1 on, in the kernel's order."""
+
+
+def _segments(texts: list[str]) -> list[str]:
+    for text in texts:
+        parse_address(text, INET6)
+    return texts
 
 
 class MplsEncapRecord(Record):
@@ -44,6 +67,8 @@ class _IpTunnel(Record):
     """Send checksums (TUNNEL_CSUM)."""
     seq: bool | None = None
     """Send sequence numbers (TUNNEL_SEQ)."""
+    opts: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})*$")] | None = None
+    """Options of geneve, vxlan or erspan: content of LWTUNNEL_IP_OPTS in hexadecimal."""
 
 
 class IpEncapRecord(_IpTunnel):
@@ -97,34 +122,96 @@ class Seg6EncapRecord(Record):
     segs: Annotated[list[str], Field(min_length=1, max_length=127)]
     """Segments in the order they are visited; with ``inline`` the last is ``::``, and becomes the
     packet's own destination."""
-    hmac: int | str | None = None
+    hmac: KeyId | None = None
     """HMAC key id, 1 to 4294967295; ``ip`` prints it as text in hexadecimal."""
+    source: str | None = None
+    """Outer source address; default that of ``ip sr tunsrc``. iproute2 6.1 does not print it."""
 
     @field_validator("segs")
     @classmethod
-    def _segments(cls, texts: list[str]) -> list[str]:
-        for text in texts:
-            parse_address(text, INET6)
-        return texts
+    def _addresses(cls, texts: list[str]) -> list[str]:
+        return _segments(texts)
 
-    @field_validator("hmac")
+    @field_validator("source")
     @classmethod
-    def _key(cls, value: int | str | None) -> int | None:
-        if value is None:
-            return None
-        try:
-            number = int(value, 0) if isinstance(value, str) else value
-        except ValueError:
-            raise ValueError("must be a key id from 1 to 4294967295") from None
-        if not 1 <= number <= 0xFFFFFFFF:
-            raise ValueError("must be a key id from 1 to 4294967295")
-        return number
+    def _outer(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_address(text, INET6)
+        return text
+
+
+class SegmentsRecord(Record):
+    """The segment routing header that an endpoint adds."""
+
+    segs: Annotated[list[str], Field(min_length=1, max_length=127)]
+    """Segments in the order they are visited."""
+    hmac: KeyId | None = None
+    """HMAC key id."""
+
+    @field_validator("segs")
+    @classmethod
+    def _addresses(cls, texts: list[str]) -> list[str]:
+        return _segments(texts)
+
+
+class Seg6LocalEncapRecord(Record):
+    """An endpoint of IPv6 segment routing (RFC 8986); which fields an action needs, the kernel says."""
+
+    type: Literal["seg6local"]
+    action: Action
+    """What to do with the packet, such as ``End`` or ``End.DT4``."""
+    srh: SegmentsRecord | None = None
+    """Header to add (End.B6, End.B6.Encaps)."""
+    table: Named | None = None
+    """Table to look the next segment up in (End.T, End.DT6)."""
+    vrftable: Named | None = None
+    """Table of the VRF to deliver to (End.DT4, End.DT6, End.DT46)."""
+    nh4: str | None = None
+    """IPv4 next hop (End.DX4)."""
+    nh6: str | None = None
+    """IPv6 next hop (End.X, End.DX6)."""
+    iif: Device | None = None
+    """Device that the packet comes in by."""
+    oif: Device | None = None
+    """Device that the frame leaves by (End.DX2)."""
+    flavors: list[Literal["psp", "usp", "usd", "next-csid"]] | None = None
+    """Variants of the action."""
+    lblen: U8 | None = None
+    """Bits of the locator block (next-csid). Default 32."""
+    nflen: U8 | None = None
+    """Bits of locator node and function (next-csid). Default 16."""
+    count: bool | None = None
+    """Count packets, bytes and errors."""
+
+    @field_validator("nh4")
+    @classmethod
+    def _nh4(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_address(text, INET)
+        return text
+
+    @field_validator("nh6")
+    @classmethod
+    def _nh6(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_address(text, INET6)
+        return text
+
+
+class XfrmEncapRecord(Record):
+    """Packets go to IPsec policies of one interface id."""
+
+    type: Literal["xfrm"]
+    if_id: Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+    """Interface id of the policies."""
+    link_dev: Device | None = None
+    """Device below."""
 
 
 class RawEncapRecord(Record):
     """An encapsulation that nld has no fields for, as the kernel's own bytes."""
 
-    type: Literal["ila", "bpf", "seg6local", "rpl", "ioam6", "xfrm", "unknown"]
+    type: Literal["ila", "bpf", "rpl", "ioam6", "unknown"]
     number: U8 | None = None
     """LWTUNNEL_ENCAP_* number, where ``type`` is unknown."""
     data: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})*$")]
@@ -132,7 +219,13 @@ class RawEncapRecord(Record):
 
 
 EncapRecord = Annotated[
-    MplsEncapRecord | IpEncapRecord | Ip6EncapRecord | Seg6EncapRecord | RawEncapRecord,
+    MplsEncapRecord
+    | IpEncapRecord
+    | Ip6EncapRecord
+    | Seg6EncapRecord
+    | Seg6LocalEncapRecord
+    | XfrmEncapRecord
+    | RawEncapRecord,
     Field(discriminator="type"),
 ]
 
@@ -141,7 +234,11 @@ _FLAT = {
     "ip": frozenset({"id", "src", "dst", "ttl", "tos", "key", "csum", "seq"}),
     "ip6": frozenset({"id", "src", "dst", "hoplimit", "tc", "key", "csum", "seq"}),
     "seg6": frozenset({"mode", "segs", "hmac"}),
-}
+    "seg6local": frozenset({
+        "action", "srh", "table", "vrftable", "nh4", "nh6", "iif", "oif", "flavors", "lblen", "nflen",
+    }),
+    "xfrm": frozenset({"if_id", "link_dev"}),
+}  # fmt: skip
 """The fields that ``ip`` writes behind ``"encap":"..."``, by type."""
 
 
@@ -158,17 +255,19 @@ def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
             f"encap '{kind}' must be an object such as {{\"type\": ...}}; "
             f"as a word it may be one of {', '.join(_FLAT)}"
         )
-    if flat & own & fields.keys():
+    if kind == "seg6local" and (fields.get("action") not in {"End.T", "End.DT6"} or "vrftable" in fields):
+        flat -= {"table"}
+    if lost := sorted(flat & own & fields.keys()):
         raise ValueError(
-            f"encap '{kind}' as ip prints it repeats the field dst, so that the route's own is lost; "
-            'write {"encap": {"type": ..., "dst": ...}} instead (nld prints it so in the form full)'
+            f"encap '{kind}' as ip prints it repeats the field {lost[0]}, so that the route's own is lost; "
+            f'write {{"encap": {{"type": ..., "{lost[0]}": ...}}}} instead, as nld prints it in the form full'
         )
     inner = {"type": kind} | {name: value for name, value in fields.items() if name in flat}
     return {name: value for name, value in fields.items() if name not in flat} | {"encap": inner}
 
 
 def read_json(text: str | bytes) -> Any:
-    """``json.loads`` for what ``ip -j`` prints: a repeated field goes into the encapsulation.
+    """``json.loads`` for what ``ip -j`` prints: flat encapsulations become objects, nothing is lost.
 
     ``json.JSONDecodeError`` as ``json.loads``; other repeated fields keep the last, as there.
     """
@@ -178,13 +277,11 @@ def read_json(text: str | bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     kind = fields.get("encap")
-    if len(fields) == len(pairs) and not isinstance(kind, str):
+    flat = _FLAT.get(kind) if isinstance(kind, str) else None
+    if flat is None:
         return fields
-    flat = _FLAT.get(kind, frozenset()) if isinstance(kind, str) else frozenset()
+    # The encapsulation's fields follow its type without a gap; those before and after are the route's.
     names = [name for name, _ in pairs]
-    if not flat or "dst" not in names or names.index("dst") > names.index("encap"):
-        return fields
-    # The encapsulation's fields follow its type without a gap; those before it and after it are the route's.
     start = names.index("encap")
     end = start + 1
     while end < len(pairs) and names[end] in flat and names[end] not in names[start + 1 : end]:

@@ -115,7 +115,7 @@ class RouteRecord(Record):
     @classmethod
     def _gather(cls, fields: Any) -> Any:
         if isinstance(fields, dict) and isinstance(fields.get("encap"), str):
-            return gather(fields, frozenset({"dst"}))
+            return gather(fields, frozenset({"dst", "table"}))
         return fields
 
     @field_validator("dst")
@@ -163,10 +163,12 @@ class RouteRecord(Record):
         """AF_INET or AF_INET6: what the record says or, for ``default`` alone, AF_INET as in ``ip``."""
         if self.family is not None:
             return FAMILIES[self.family]
-        first = self.dst if isinstance(self.dst, str) else self.dst[0]
-        legs = [hop.gateway for hop in self.nexthops or () if hop.gateway is not None]
-        for text in (first, self.gateway, self.prefsrc, self.src, *legs):
-            if text is not None and (found := family_of(text)) is not None:
+        for text in self.destinations:
+            if (found := family_of(text)) is not None:
+                return found
+        legs = [hop.gateway for hop in self.nexthops or ()]
+        for other in (self.gateway, self.prefsrc, self.src, *legs):
+            if other is not None and (found := family_of(other)) is not None:
                 return found
         # The kernel has a router preference for every IPv6 route, and ip prints it; IPv4 has none.
         return INET if self.pref is None else INET6

@@ -1,0 +1,331 @@
+"""From words to the wire: one record as the message that ``ip route`` would send for it.
+
+Table, scope and units are ``ip``'s (iproute2 6.1, ``iproute_modify``).  What the kernel would take and
+then ignore or change is refused, because a success that is reported must mean that the route read back
+is the route asked for.  Each such rule was seen on Linux 6.18 and says what would happen.
+
+Does not belong here: what is wrong with a record whatever the kernel and the machine
+(``nld.records``), and many destinations of one record (``Translation.destinations``).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from typing import Any, NoReturn, Protocol
+
+from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
+from nld.kernel import tunnels
+from nld.kernel.rendering import METRIC_BITS, PREFERENCES, UNITS, NexthopTable
+from nld.netlink.registry import MetricFeature, RouteFlag, TableId
+from nld.netlink.route import Encap, Metrics, NextHop, Route, Via
+from nld.records.destination import (
+    FAMILIES,
+    INET,
+    INET6,
+    DestinationError,
+    parse_address,
+    parse_prefix,
+    spoken,
+)
+from nld.records.encap import EncapRecord
+from nld.records.metrics import MetricsRecord
+from nld.records.names import NLD_PROTOCOL, TYPE_NUMBERS, Database, Names
+from nld.records.nexthop import SETTABLE_FLAGS, Flow, NextHopRecord
+from nld.records.nexthop import Via as ViaRecord
+from nld.records.route import REJECT_TYPES, RouteRecord
+
+_LOCAL_TYPES = frozenset({"local", "broadcast", "anycast", "nat"})
+"""Types that ``ip`` puts into the table local unless told otherwise."""
+_SCOPES = {"local": 254, "nat": 254, "broadcast": 253, "multicast": 253, "anycast": 253}
+"""Default scope by type, IPv4: host and link."""
+_LINK, _NOWHERE = 253, 255
+_SETTABLE = {"onlink": int(RouteFlag.ONLINK), "pervasive": int(RouteFlag.PERVASIVE)}
+_PREFERENCES = {name: number for number, name in PREFERENCES.items()}
+_INDEX_NAME = re.compile(r"if([1-9][0-9]{0,9})")
+_ANSWER_FIELDS = ("uid", "mark", "iif", "cache")
+
+
+class LinkTable(Protocol):
+    """The kernel's network devices."""
+
+    def name(self, ifindex: int, /) -> str:
+        """The device's name; ``if5`` for an unknown 5, as ``ip`` prints it."""
+
+    def index(self, name: str, /) -> int | None:
+        """The index of the device with this name or alternative name, or None."""
+
+
+class Resolver:
+    """Names to numbers on this machine. ``names`` are iproute2's databases, ``links`` the devices."""
+
+    def __init__(self, names: Names, links: LinkTable) -> None:
+        self.names = names
+        self.links = links
+
+    def number(self, field: str, text: str, database: Database, key: str | None = None) -> int:
+        """A name's number; InvalidRecord with ``field`` when there is none."""
+        try:
+            return database.number(text)
+        except ValueError as error:
+            raise InvalidRecord(f"{field}: {error}", field=field, key=key) from None
+
+    def ifindex(self, name: str, field: str, key: str | None = None) -> int:
+        """A device's index; DeviceNotFound with ``field``. ``if5`` is index 5 if no device is called so."""
+        index = self.links.index(name)
+        if index is not None:
+            return index
+        match = _INDEX_NAME.fullmatch(name)
+        if match and int(match[1]) <= 0x7FFFFFFF:
+            return int(match[1])
+        raise DeviceNotFound(
+            f"{field}: there is no network device '{name}'", field=field, key=key, errno="ENODEV"
+        )
+
+
+class _TunnelLinks:
+    """The devices that an encapsulation names; an unknown one is an error of the field ``field``."""
+
+    def __init__(self, composition: Composition, field: str) -> None:
+        self._composition = composition
+        self._field = field
+
+    def index(self, name: str) -> int:
+        """The device's index; DeviceNotFound without one."""
+        return self._composition.device(name, self._field)
+
+
+class Composition:
+    """One record on its way to the wire; see ``Translation.to_route`` for the parameters."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        nexthops: NexthopTable,
+        record: RouteRecord,
+        destination: str | None,
+        wildcard: bool,
+    ) -> None:
+        self.resolver = resolver
+        self.names = resolver.names
+        self.nexthops = nexthops
+        self.record = record
+        self.wildcard = wildcard
+        first = record.destinations[0] if destination is None else destination
+        self.key = record.key_text(first)
+        try:
+            self.family, self.length, self.packed = parse_prefix(first, record.address_family)
+        except DestinationError as error:
+            raise InvalidRecord(f"dst: {error}", field="dst", key=self.key) from None
+        self.type = record.type or "unicast"
+
+    def refuse(self, field: str, message: str, error: type[NldError] = InvalidRecord) -> NoReturn:
+        raise error(f"{field}: {message}", field=field, key=self.key)
+
+    def ignored(self, field: str, message: str) -> None:
+        """Refuse a field that is set, because the kernel would take it and do nothing."""
+        name = {"from": "src"}.get(field, field)
+        if getattr(self.record, name) is not None:
+            self.refuse(field, message, Unsupported)
+
+    def device(self, name: str, field: str) -> int:
+        return self.resolver.ifindex(name, field, self.key)
+
+    def number(self, field: str, text: str, database: Database) -> int:
+        return self.resolver.number(field, text, database, self.key)
+
+    def route(self) -> Route:
+        record = self.record
+        self.check()
+        route = Route(
+            family=self.family,
+            dst_len=self.length,
+            dst=self.packed or None,
+            type=0 if self.wildcard and record.type is None else TYPE_NUMBERS[self.type],
+            table=self.table(),
+            protocol=self.protocol(),
+            scope=self.scope(),
+            flags=self.flags(record.flags or (), "flags") if record.nhid is None else 0,
+            priority=record.metric,
+            nh_id=record.nhid,
+        )
+        if record.tos is not None:
+            route.tos = self.number("tos", record.tos, self.names.dsfields)
+            if self.family == INET6 and route.tos:
+                self.refuse("tos", "IPv6 routes have no tos", Unsupported)
+        if record.src is not None:
+            _, route.src_len, source = parse_prefix(record.src, self.family)
+            route.src = source or None
+        if record.prefsrc is not None:
+            route.prefsrc = parse_address(record.prefsrc, self.family)[1]
+        if record.metrics:
+            route.metrics = self.metrics(record.metrics[0])
+        if record.flow is not None:
+            route.flow = self.flow(record.flow, "flow")
+        if record.pref is not None:
+            route.pref = _PREFERENCES[record.pref]
+        route.expires = record.expires
+        if record.nhid is None:
+            self.next_hop(route)
+        else:
+            self.check_nexthop_object(record.nhid)
+        return route
+
+    def check(self) -> None:
+        """Refuse what the kernel would take and ignore."""
+        record = self.record
+        for field in _ANSWER_FIELDS:
+            self.ignored(field, "belongs to the answer of a look-up, a route has none")
+        self.ignored("ttl_propagate", "is for MPLS routes only; the kernel would ignore it")
+        if self.type == "nat":
+            self.refuse("type", "nat routes are gone from Linux since 2.6", Unsupported)
+        if self.family == INET:
+            self.ignored("from", "IPv4 routes have no source prefix; use a rule (ip rule add from ...)")
+            self.ignored("pref", "is for IPv6 only; the kernel would ignore it")
+            self.ignored("expires", "the kernel removes IPv6 routes only; for IPv4 it would ignore it")
+        else:
+            self.ignored("flow", "realms are for IPv4 only; the kernel would ignore them")
+            if record.via is not None and record.via.family != "inet6":
+                self.refuse("via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            if record.scope is not None and self.number("scope", record.scope, self.names.scopes) != 0:
+                self.refuse("scope", "IPv6 routes have no scope; it is always global", Unsupported)
+            if record.expires is not None and record.expires < 1 and not self.wildcard:
+                self.refuse("expires", f"{record.expires} has run out already; allowed: 1 or more")
+        if self.wildcard or record.nhid is not None or self.type in REJECT_TYPES:
+            return
+        if record.nexthops is None and record.gateway is None and record.via is None and record.dev is None:
+            self.refuse("dev", f"a {self.type} route needs a next hop: gateway, via, dev, nexthops or nhid")
+
+    def table(self) -> int:
+        if self.record.table is None:
+            return TableId.LOCAL if self.type in _LOCAL_TYPES else TableId.MAIN
+        table = self.number("table", self.record.table, self.names.tables)
+        if table == 0:
+            self.refuse("table", "0 means no table (the kernel would take main); allowed: 1 to 4294967295")
+        return table
+
+    def protocol(self) -> int:
+        if self.record.protocol is None:
+            return 0 if self.wildcard else NLD_PROTOCOL
+        return self.number("protocol", self.record.protocol, self.names.protocols)
+
+    def scope(self) -> int:
+        record = self.record
+        if self.family == INET6:
+            return 0
+        if record.scope is not None:
+            return self.number("scope", record.scope, self.names.scopes)
+        if record.flags is not None and not self.wildcard:
+            # Printed records always have flags, and leave out a scope only if it is global.
+            return 0
+        if self.type in _SCOPES:
+            return _SCOPES[self.type]
+        if self.type != "unicast":
+            return 0
+        if self.wildcard:
+            return _NOWHERE
+        behind = record.gateway or record.via or record.nexthops or record.nhid
+        return 0 if behind else _LINK
+
+    def flags(self, names: Iterable[str], field: str) -> int:
+        bits = 0
+        for name in names:
+            if name not in SETTABLE_FLAGS:
+                continue
+            if name == "pervasive" and self.family == INET6:
+                self.refuse(field, "pervasive is for IPv4 only; the kernel would ignore it", Unsupported)
+            bits |= _SETTABLE[name]
+        return bits
+
+    def next_hop(self, route: Route) -> None:
+        record = self.record
+        if record.gateway is not None:
+            route.gateway = parse_address(record.gateway, self.family)[1]
+        if record.via is not None:
+            route.gateway, route.via = self.gateway(record.via, "via")
+        if record.dev is not None and not (self.family == INET6 and self.type in REJECT_TYPES):
+            # The kernel puts IPv6 reject routes on lo itself.
+            route.oif = self.device(record.dev, "dev")
+        if record.encap is not None:
+            route.encap_type, route.encap = self.encap(record.encap, "encap")
+        if record.nexthops is not None:
+            route.multipath = tuple(self.leg(hop, index) for index, hop in enumerate(record.nexthops))
+
+    def gateway(self, via: ViaRecord, field: str) -> tuple[bytes | None, Via | None]:
+        """As ``ip``: a via of the route's own family is a gateway."""
+        family = FAMILIES[via.family]
+        try:
+            packed = parse_address(via.host, family)[1]
+        except ValueError:
+            self.refuse(f"{field}.host", f"'{via.host}' is not {spoken(family)} as via.family says")
+        return (packed, None) if family == self.family else (None, Via(family, packed))
+
+    def leg(self, hop: NextHopRecord, index: int) -> NextHop:
+        field = f"nexthops[{index}]"
+        leg = NextHop(hops=hop.weight - 1, flags=self.flags(hop.flags or (), f"{field}.flags"))
+        if hop.dev is not None:
+            leg.ifindex = self.device(hop.dev, f"{field}.dev")
+        if hop.gateway is not None:
+            leg.gateway = parse_address(hop.gateway, self.family)[1]
+        if hop.via is not None:
+            if self.family == INET6 and hop.via.family != "inet6":
+                self.refuse(f"{field}.via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            leg.gateway, leg.via = self.gateway(hop.via, f"{field}.via")
+        if hop.flow is not None:
+            if self.family == INET6:
+                self.refuse(
+                    f"{field}.flow", "realms are for IPv4 only; the kernel would ignore them", Unsupported
+                )
+            leg.flow = self.flow(hop.flow, f"{field}.flow")
+        if hop.encap is not None:
+            leg.encap_type, leg.encap = self.encap(hop.encap, f"{field}.encap")
+        return leg
+
+    def encap(self, record: EncapRecord, field: str) -> tuple[int, Encap]:
+        try:
+            return tunnels.build(record, self.names, _TunnelLinks(self, field))
+        except ValueError as error:
+            self.refuse(field, str(error))
+
+    def flow(self, flow: Flow, field: str) -> int:
+        realms = self.names.realms
+        source = 0 if flow.from_realm is None else self.number(f"{field}.from", flow.from_realm, realms)
+        return source << 16 | self.number(f"{field}.to", flow.to, realms)
+
+    def check_nexthop_object(self, nexthop_id: int) -> None:
+        """What stands beside ``nhid`` was printed with it; it must not say anything else."""
+        nexthop = self.nexthops.get(nexthop_id)
+        if nexthop is None or nexthop.group is not None:
+            return
+        record = self.record
+        if record.gateway is not None:
+            packed = parse_address(record.gateway)[1]
+            if packed != nexthop.gateway:
+                own = "none" if nexthop.gateway is None else socket.inet_ntop(nexthop.family, nexthop.gateway)
+                self.refuse("gateway", f"contradicts nhid {nexthop_id}, whose gateway is {own}")
+        if record.dev is not None and nexthop.oif and self.device(record.dev, "dev") != nexthop.oif:
+            own = self.resolver.links.name(nexthop.oif)
+            self.refuse("dev", f"contradicts nhid {nexthop_id}, whose device is {own}")
+
+    def metrics(self, record: MetricsRecord) -> Metrics | None:
+        values: dict[str, Any] = {}
+        for name in METRIC_BITS:
+            value = None if name == "features" else getattr(record, name)
+            if value is None:
+                continue
+            if unit := UNITS.get(name):
+                scaled = value * unit
+                if scaled != int(scaled):
+                    self.refuse(f"metrics[0].{name}", f"{value} is no multiple of {1 / unit} ms")
+                value = int(scaled)
+            values["cc_algo" if name == "congestion" else name] = value
+        features = int(record.features, 16) if record.features else 0
+        features |= int(MetricFeature.ECN) if record.ecn else 0
+        if features or record.features is not None:
+            values["features"] = features
+        lock = sum(METRIC_BITS[name] for name in set(record.lock or ()))
+        if record.rto_min is not None:
+            # TCP looks at rto_min only where it is locked (tcp_rto_min), so ip always locks it.
+            lock |= METRIC_BITS["rto_min"]
+        return Metrics(lock=lock or None, **values) if values or lock else None
