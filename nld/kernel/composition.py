@@ -107,208 +107,210 @@ class Composition:
         destination: str | None,
         wildcard: bool,
     ) -> None:
-        self.resolver = resolver
-        self.names = resolver.names
-        self.nexthops = nexthops
-        self.record = record
-        self.wildcard = wildcard
+        self._resolver = resolver
+        self._names = resolver.names
+        self._nexthops = nexthops
+        self._record = record
+        self._wildcard = wildcard
         first = record.destinations[0] if destination is None else destination
-        self.key = record.key_text(first)
+        self._key = record.key_text(first)
         try:
-            self.family, self.length, self.packed = parse_prefix(first, record.address_family)
+            self._family, self._length, self._packed = parse_prefix(first, record.address_family)
         except DestinationError as error:
-            raise InvalidRecord(f"dst: {error}", field="dst", key=self.key) from None
-        self.type = record.type or "unicast"
+            raise InvalidRecord(f"dst: {error}", field="dst", key=self._key) from None
+        self._type = record.type or "unicast"
 
-    def refuse(self, field: str, message: str, error: type[NldError] = InvalidRecord) -> NoReturn:
-        raise error(f"{field}: {message}", field=field, key=self.key)
+    def _refuse(self, field: str, message: str, error: type[NldError] = InvalidRecord) -> NoReturn:
+        raise error(f"{field}: {message}", field=field, key=self._key)
 
-    def ignored(self, field: str, message: str) -> None:
+    def _ignored(self, field: str, message: str) -> None:
         """Refuse a field that is set, because the kernel would take it and do nothing."""
         name = {"from": "src"}.get(field, field)
-        if getattr(self.record, name) is not None:
-            self.refuse(field, message, Unsupported)
+        if getattr(self._record, name) is not None:
+            self._refuse(field, message, Unsupported)
 
     def device(self, name: str, field: str) -> int:
-        return self.resolver.ifindex(name, field, self.key)
+        """A device's index; DeviceNotFound with the field."""
+        return self._resolver.ifindex(name, field, self._key)
 
-    def number(self, field: str, text: str, database: Database) -> int:
-        return self.resolver.number(field, text, database, self.key)
+    def _number(self, field: str, text: str, database: Database) -> int:
+        return self._resolver.number(field, text, database, self._key)
 
     def route(self) -> Route:
-        record = self.record
-        self.check()
+        """The message's content."""
+        record = self._record
+        self._check()
         route = Route(
-            family=self.family,
-            dst_len=self.length,
-            dst=self.packed or None,
-            type=0 if self.wildcard and record.type is None else TYPE_NUMBERS[self.type],
-            table=self.table(),
-            protocol=self.protocol(),
-            scope=self.scope(),
-            flags=self.flags(record.flags or (), "flags") if record.nhid is None else 0,
+            family=self._family,
+            dst_len=self._length,
+            dst=self._packed or None,
+            type=0 if self._wildcard and record.type is None else TYPE_NUMBERS[self._type],
+            table=self._table(),
+            protocol=self._protocol(),
+            scope=self._scope(),
+            flags=self._flags(record.flags or (), "flags") if record.nhid is None else 0,
             priority=record.metric,
             nh_id=record.nhid,
         )
         if record.tos is not None:
-            route.tos = self.number("tos", record.tos, self.names.dsfields)
-            if self.family == INET6 and route.tos:
-                self.refuse("tos", "IPv6 routes have no tos", Unsupported)
+            route.tos = self._number("tos", record.tos, self._names.dsfields)
+            if self._family == INET6 and route.tos:
+                self._refuse("tos", "IPv6 routes have no tos", Unsupported)
         if record.src is not None:
-            _, route.src_len, source = parse_prefix(record.src, self.family)
+            _, route.src_len, source = parse_prefix(record.src, self._family)
             route.src = source or None
         if record.prefsrc is not None:
-            route.prefsrc = parse_address(record.prefsrc, self.family)[1]
+            route.prefsrc = parse_address(record.prefsrc, self._family)[1]
         if record.metrics:
-            route.metrics = self.metrics(record.metrics[0])
+            route.metrics = self._metrics(record.metrics[0])
         if record.flow is not None:
-            route.flow = self.flow(record.flow, "flow")
+            route.flow = self._flow(record.flow, "flow")
         if record.pref is not None:
             route.pref = _PREFERENCES[record.pref]
         route.expires = record.expires
         if record.nhid is None:
-            self.next_hop(route)
+            self._next_hop(route)
         else:
-            self.check_nexthop_object(record.nhid)
+            self._check_nexthop_object(record.nhid)
         return route
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Refuse what the kernel would take and ignore."""
-        record = self.record
+        record = self._record
         for field in _ANSWER_FIELDS:
-            self.ignored(field, "belongs to the answer of a look-up, a route has none")
-        self.ignored("ttl_propagate", "is for MPLS routes only; the kernel would ignore it")
-        if self.type == "nat":
-            self.refuse("type", "nat routes are gone from Linux since 2.6", Unsupported)
-        if self.family == INET:
-            self.ignored("from", "IPv4 routes have no source prefix; use a rule (ip rule add from ...)")
-            self.ignored("pref", "is for IPv6 only; the kernel would ignore it")
-            self.ignored("expires", "the kernel removes IPv6 routes only; for IPv4 it would ignore it")
+            self._ignored(field, "belongs to the answer of a look-up, a route has none")
+        self._ignored("ttl_propagate", "is for MPLS routes only; the kernel would ignore it")
+        if self._type == "nat":
+            self._refuse("type", "nat routes are gone from Linux since 2.6", Unsupported)
+        if self._family == INET:
+            self._ignored("from", "IPv4 routes have no source prefix; use a rule (ip rule add from ...)")
+            self._ignored("pref", "is for IPv6 only; the kernel would ignore it")
+            self._ignored("expires", "the kernel removes IPv6 routes only; for IPv4 it would ignore it")
         else:
-            self.ignored("flow", "realms are for IPv4 only; the kernel would ignore them")
+            self._ignored("flow", "realms are for IPv4 only; the kernel would ignore them")
             if record.via is not None and record.via.family != "inet6":
-                self.refuse("via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
-            if record.scope is not None and self.number("scope", record.scope, self.names.scopes) != 0:
-                self.refuse("scope", "IPv6 routes have no scope; it is always global", Unsupported)
-            if record.expires is not None and record.expires < 1 and not self.wildcard:
-                self.refuse("expires", f"{record.expires} has run out already; allowed: 1 or more")
-        if self.wildcard or record.nhid is not None or self.type in REJECT_TYPES:
+                self._refuse("via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            if record.scope is not None and self._number("scope", record.scope, self._names.scopes) != 0:
+                self._refuse("scope", "IPv6 routes have no scope; it is always global", Unsupported)
+            if record.expires is not None and record.expires < 1 and not self._wildcard:
+                self._refuse("expires", f"{record.expires} has run out already; allowed: 1 or more")
+        if self._wildcard or record.nhid is not None or self._type in REJECT_TYPES:
             return
         if record.nexthops is None and record.gateway is None and record.via is None and record.dev is None:
-            self.refuse("dev", f"a {self.type} route needs a next hop: gateway, via, dev, nexthops or nhid")
+            self._refuse("dev", f"a {self._type} route needs a next hop: gateway, via, dev, nexthops or nhid")
 
-    def table(self) -> int:
-        if self.record.table is None:
-            return TableId.LOCAL if self.type in _LOCAL_TYPES else TableId.MAIN
-        table = self.number("table", self.record.table, self.names.tables)
+    def _table(self) -> int:
+        if self._record.table is None:
+            return TableId.LOCAL if self._type in _LOCAL_TYPES else TableId.MAIN
+        table = self._number("table", self._record.table, self._names.tables)
         if table == 0:
-            self.refuse("table", "0 means no table (the kernel would take main); allowed: 1 to 4294967295")
+            self._refuse("table", "0 means no table (the kernel would take main); allowed: 1 to 4294967295")
         return table
 
-    def protocol(self) -> int:
-        if self.record.protocol is None:
-            return 0 if self.wildcard else NLD_PROTOCOL
-        return self.number("protocol", self.record.protocol, self.names.protocols)
+    def _protocol(self) -> int:
+        if self._record.protocol is None:
+            return 0 if self._wildcard else NLD_PROTOCOL
+        return self._number("protocol", self._record.protocol, self._names.protocols)
 
-    def scope(self) -> int:
-        record = self.record
-        if self.family == INET6:
+    def _scope(self) -> int:
+        record = self._record
+        if self._family == INET6:
             return 0
         if record.scope is not None:
-            return self.number("scope", record.scope, self.names.scopes)
-        if record.flags is not None and not self.wildcard:
+            return self._number("scope", record.scope, self._names.scopes)
+        if record.flags is not None and not self._wildcard:
             # Printed records always have flags, and leave out a scope only if it is global.
             return 0
-        if self.type in _SCOPES:
-            return _SCOPES[self.type]
-        if self.type != "unicast":
+        if self._type in _SCOPES:
+            return _SCOPES[self._type]
+        if self._type != "unicast":
             return 0
-        if self.wildcard:
+        if self._wildcard:
             return _NOWHERE
         behind = record.gateway or record.via or record.nexthops or record.nhid
         return 0 if behind else _LINK
 
-    def flags(self, names: Iterable[str], field: str) -> int:
+    def _flags(self, names: Iterable[str], field: str) -> int:
         bits = 0
         for name in names:
             if name not in SETTABLE_FLAGS:
                 continue
-            if name == "pervasive" and self.family == INET6:
-                self.refuse(field, "pervasive is for IPv4 only; the kernel would ignore it", Unsupported)
+            if name == "pervasive" and self._family == INET6:
+                self._refuse(field, "pervasive is for IPv4 only; the kernel would ignore it", Unsupported)
             bits |= _SETTABLE[name]
         return bits
 
-    def next_hop(self, route: Route) -> None:
-        record = self.record
+    def _next_hop(self, route: Route) -> None:
+        record = self._record
         if record.gateway is not None:
-            route.gateway = parse_address(record.gateway, self.family)[1]
+            route.gateway = parse_address(record.gateway, self._family)[1]
         if record.via is not None:
-            route.gateway, route.via = self.gateway(record.via, "via")
-        if record.dev is not None and not (self.family == INET6 and self.type in REJECT_TYPES):
+            route.gateway, route.via = self._gateway(record.via, "via")
+        if record.dev is not None and not (self._family == INET6 and self._type in REJECT_TYPES):
             # The kernel puts IPv6 reject routes on lo itself.
             route.oif = self.device(record.dev, "dev")
         if record.encap is not None:
-            route.encap_type, route.encap = self.encap(record.encap, "encap")
+            route.encap_type, route.encap = self._encap(record.encap, "encap")
         if record.nexthops is not None:
-            route.multipath = tuple(self.leg(hop, index) for index, hop in enumerate(record.nexthops))
+            route.multipath = tuple(self._leg(hop, index) for index, hop in enumerate(record.nexthops))
 
-    def gateway(self, via: ViaRecord, field: str) -> tuple[bytes | None, Via | None]:
+    def _gateway(self, via: ViaRecord, field: str) -> tuple[bytes | None, Via | None]:
         """As ``ip``: a via of the route's own family is a gateway."""
         family = FAMILIES[via.family]
         try:
             packed = parse_address(via.host, family)[1]
         except ValueError:
-            self.refuse(f"{field}.host", f"'{via.host}' is not {spoken(family)} as via.family says")
-        return (packed, None) if family == self.family else (None, Via(family, packed))
+            self._refuse(f"{field}.host", f"'{via.host}' is not {spoken(family)} as via.family says")
+        return (packed, None) if family == self._family else (None, Via(family, packed))
 
-    def leg(self, hop: NextHopRecord, index: int) -> NextHop:
+    def _leg(self, hop: NextHopRecord, index: int) -> NextHop:
         field = f"nexthops[{index}]"
-        leg = NextHop(hops=hop.weight - 1, flags=self.flags(hop.flags or (), f"{field}.flags"))
+        leg = NextHop(hops=hop.weight - 1, flags=self._flags(hop.flags or (), f"{field}.flags"))
         if hop.dev is not None:
             leg.ifindex = self.device(hop.dev, f"{field}.dev")
         if hop.gateway is not None:
-            leg.gateway = parse_address(hop.gateway, self.family)[1]
+            leg.gateway = parse_address(hop.gateway, self._family)[1]
         if hop.via is not None:
-            if self.family == INET6 and hop.via.family != "inet6":
-                self.refuse(f"{field}.via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
-            leg.gateway, leg.via = self.gateway(hop.via, f"{field}.via")
+            if self._family == INET6 and hop.via.family != "inet6":
+                self._refuse(f"{field}.via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            leg.gateway, leg.via = self._gateway(hop.via, f"{field}.via")
         if hop.flow is not None:
-            if self.family == INET6:
-                self.refuse(
+            if self._family == INET6:
+                self._refuse(
                     f"{field}.flow", "realms are for IPv4 only; the kernel would ignore them", Unsupported
                 )
-            leg.flow = self.flow(hop.flow, f"{field}.flow")
+            leg.flow = self._flow(hop.flow, f"{field}.flow")
         if hop.encap is not None:
-            leg.encap_type, leg.encap = self.encap(hop.encap, f"{field}.encap")
+            leg.encap_type, leg.encap = self._encap(hop.encap, f"{field}.encap")
         return leg
 
-    def encap(self, record: EncapRecord, field: str) -> tuple[int, Encap]:
+    def _encap(self, record: EncapRecord, field: str) -> tuple[int, Encap]:
         try:
-            return tunnels.build(record, self.names, _TunnelLinks(self, field))
+            return tunnels.build(record, self._names, _TunnelLinks(self, field))
         except ValueError as error:
-            self.refuse(field, str(error))
+            self._refuse(field, str(error))
 
-    def flow(self, flow: Flow, field: str) -> int:
-        realms = self.names.realms
-        source = 0 if flow.from_realm is None else self.number(f"{field}.from", flow.from_realm, realms)
-        return source << 16 | self.number(f"{field}.to", flow.to, realms)
+    def _flow(self, flow: Flow, field: str) -> int:
+        realms = self._names.realms
+        source = 0 if flow.from_realm is None else self._number(f"{field}.from", flow.from_realm, realms)
+        return source << 16 | self._number(f"{field}.to", flow.to, realms)
 
-    def check_nexthop_object(self, nexthop_id: int) -> None:
+    def _check_nexthop_object(self, nexthop_id: int) -> None:
         """What stands beside ``nhid`` was printed with it; it must not say anything else."""
-        nexthop = self.nexthops.get(nexthop_id)
+        nexthop = self._nexthops.get(nexthop_id)
         if nexthop is None or nexthop.group is not None:
             return
-        record = self.record
+        record = self._record
         if record.gateway is not None:
             packed = parse_address(record.gateway)[1]
             if packed != nexthop.gateway:
                 own = "none" if nexthop.gateway is None else socket.inet_ntop(nexthop.family, nexthop.gateway)
-                self.refuse("gateway", f"contradicts nhid {nexthop_id}, whose gateway is {own}")
+                self._refuse("gateway", f"contradicts nhid {nexthop_id}, whose gateway is {own}")
         if record.dev is not None and nexthop.oif and self.device(record.dev, "dev") != nexthop.oif:
-            own = self.resolver.links.name(nexthop.oif)
-            self.refuse("dev", f"contradicts nhid {nexthop_id}, whose device is {own}")
+            own = self._resolver.links.name(nexthop.oif)
+            self._refuse("dev", f"contradicts nhid {nexthop_id}, whose device is {own}")
 
-    def metrics(self, record: MetricsRecord) -> Metrics | None:
+    def _metrics(self, record: MetricsRecord) -> Metrics | None:
         values: dict[str, Any] = {}
         for name in METRIC_BITS:
             value = None if name == "features" else getattr(record, name)
@@ -317,7 +319,7 @@ class Composition:
             if unit := UNITS.get(name):
                 scaled = value * unit
                 if scaled != int(scaled):
-                    self.refuse(f"metrics[0].{name}", f"{value} is no multiple of {1 / unit} ms")
+                    self._refuse(f"metrics[0].{name}", f"{value} is no multiple of {1 / unit} ms")
                 value = int(scaled)
             values["cc_algo" if name == "congestion" else name] = value
         features = int(record.features, 16) if record.features else 0

@@ -84,6 +84,7 @@ class Translation:
 
         ``priority`` is the kernel's default where the key has no metric: 0, for IPv6 1024.
         """
+        names = self.resolver.names
         family, length, packed = parse_prefix(key.dst, key.address_family)
         route = Route(family=family, dst_len=length, dst=packed or None)
         route.table = (
@@ -93,7 +94,7 @@ class Translation:
         )
         route.priority = (1024 if family == INET6 else 0) if key.metric is None else key.metric
         if key.tos is not None:
-            route.tos = self.resolver.number("tos", key.tos, self.resolver.names.dsfields)
+            route.tos = self.resolver.number("tos", key.tos, names.dsfields)
         if key.src is not None:
             _, route.src_len, source = parse_prefix(key.src, family)
             route.src = source or None
