@@ -173,10 +173,12 @@ class RouteChange(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    event: Literal["new", "append", "replace", "delete"]
+    event: Literal["new", "replace", "delete"]
     """What happened."""
     route: RouteRecord
     """The route after the change; for delete the route that was."""
+    previous: RouteRecord | None = None
+    """With replace: the route in whose place it is now."""
     generation: int
     """Number of the change, growing."""
     port_id: int | None = None

@@ -111,7 +111,7 @@ class Server:
         return len(self._budget)
 
     @property
-    def partial_bytes(self) -> int:
+    def held_bytes(self) -> int:
         """Bytes of unfinished messages and unread replies, over all connections."""
         return self._budget.held
 

@@ -1,0 +1,141 @@
+"""The interface description: what Python types become, and that others can read it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+from varlink.scanner import Interface as Parsed  # type: ignore[import-untyped]
+
+from nld.control.interface import Interface, Method, NoParameters, Parameters
+from nld.control.reply import Reply
+from nld.control.routes import interface
+from nld.control.service import Service
+from nld.errors import WIRE_ERRORS
+from nld.records.peer import Peer
+from tests.control.stand import StubBroker
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class LegRecord(BaseModel):
+    """One leg."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    length: int
+    """In metres."""
+    next: LegRecord | None = None
+
+
+class Given(Parameters):
+    a: bool
+    b: int
+    c: float
+    d: str
+    e: list[int]
+    f: dict[str, float]
+    g: int | None
+    h: int = 5
+    i: list[str] | None = None
+    j: Colour
+    k: Literal["x", "y"]
+    l: Literal["only"]  # noqa: E741
+    m: str | list[str]
+    n: Any
+    o: Annotated[str, Field(alias="from")]
+    p: tuple[int, ...] = ()
+    q: LegRecord | None = None
+    r: Literal["not-an-identifier", "y"]
+    s: Annotated[int, Field(alias="no-name")]
+    t: list[int | str]
+
+
+async def nothing(peer: Peer, parameters: Any) -> Reply:
+    return NoParameters()
+
+
+EXPECTED = """\
+# For tests.
+interface io.test
+
+type Colour (red, blue)
+
+# One leg.
+type Leg (
+  # In metres.
+  length: int,
+  next: ?Leg
+)
+
+# Does nothing.
+method Do(
+  a: bool,
+  b: int,
+  c: float,
+  d: string,
+  e: []int,
+  f: [string]float,
+  g: ?int,
+  h: ?int,
+  i: ?[]string,
+  j: Colour,
+  k: (x, y),
+  l: string,
+  # Either string or []string.
+  m: object,
+  n: object,
+  from: string,
+  p: ?[]int,
+  q: ?Leg,
+  r: string,
+  # Either int or string, each.
+  t: []object
+  # Also 'no-name', a name that Varlink cannot spell.
+) -> ()
+
+# It broke.
+error Broken (a: int)
+"""
+
+
+class Broken(BaseModel):
+    a: int
+
+
+def test_types() -> None:
+    made = Interface(
+        "io.test",
+        (Method("Do", Given, NoParameters, nothing, about="Does nothing."),),
+        {"Broken": ("It broke.", Broken)},
+        "For tests.",
+    )
+    assert made.description == EXPECTED
+    assert list(Parsed(made.description).members) == ["Colour", "Leg", "Do", "Broken"]
+
+
+def test_two_members_of_one_name_are_a_mistake() -> None:
+    made = Interface("io.test", (Method("Colour", Given, NoParameters, nothing),))
+    with pytest.raises(TypeError, match="Colour"):
+        _ = made.description
+
+
+def test_the_reference_parser_reads_all_that_nld_describes() -> None:
+    service = Service([interface(StubBroker(), may_write=lambda peer: True)])
+    for name, made in service.interfaces.items():
+        parsed = Parsed(made.description)
+        assert parsed.name == name
+        assert {method.name for method in made.methods} <= set(parsed.members)
+    members = set(parsed.members)
+    assert {name.rpartition(".")[2] for name in WIRE_ERRORS} <= members
+    assert {"Route", "NextHop", "RouteKey", "RouteFilter", "RouteChange"} <= members
+
+
+def test_every_method_is_documented() -> None:
+    for method in interface(StubBroker(), may_write=lambda peer: True).methods:
+        assert method.about.endswith("."), method.name
