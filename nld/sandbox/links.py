@@ -1,0 +1,161 @@
+"""The sandbox's network: loopback up, and nld0, nld1, ... up with an address of each family.
+
+Links are made by netlink messages rather than by ``ip``, which minimal hosts and containers lack.  Each
+is one end of a veth pair whose other end waits, up, in a second network namespace: so ``ip link`` shows
+what one expects and nothing else, and the link has carrier.  A kernel without veth gets dummy links.
+
+These few synchronous requests build the world that nld then runs in, which is why they do not go through
+nld.kernel; the daemon's own netlink traffic does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
+
+from nld.errors import Unsupported, errno_name
+from nld.netlink.attribute import pack
+from nld.netlink.header import Flag, MessageType, frame, split
+from nld.netlink.registry import AF, IFA, IFLA, IFLA_INFO, RTM, AddressFlag, LinkFlag
+
+MOST_LINKS = 254
+"""192.0.2.1/24 is the first, 192.0.255.1/24 the last that this scheme has."""
+
+_VETH_INFO_PEER = 1  # linux/veth.h
+_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
+_ADDRESS = struct.Struct("=BBBBi")  # struct ifaddrmsg: family, prefix length, flags, scope, index
+_NEW = Flag.REQUEST | Flag.ACK | Flag.CREATE | Flag.EXCL
+
+
+class Channel:
+    """A NETLINK_ROUTE socket that stays in the network namespace in which it was opened."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._sequence = 0
+
+    def ask(self, message_type: int, flags: int, payload: bytes) -> None:
+        """Send one request and wait for its acknowledgement. Raises OSError with the kernel's errno."""
+        self._sequence += 1
+        self._socket.send(frame(message_type, flags, self._sequence, payload))
+        while True:
+            for message in split(self._socket.recv(65536)):
+                if message.type == MessageType.ERROR and message.sequence == self._sequence:
+                    (number,) = struct.unpack_from("=i", message.payload)
+                    if number:
+                        raise OSError(-number, os.strerror(-number))
+                    return
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def channel() -> Iterator[Channel]:
+    """A :class:`Channel` into the present network namespace, for a ``with`` block."""
+    opened = Channel()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def addresses(position: int) -> tuple[IPv4Interface, IPv6Interface]:
+    """What link ``nld<position>`` has: 192.0.2.1/24 and 2001:db8::1/64, then the next /24 and /64."""
+    return (
+        IPv4Interface(f"192.0.{2 + position}.1/24"),
+        IPv6Interface((0x2001_0DB8 << 96 | position << 64 | 1, 64)),
+    )
+
+
+def skip_address_detection() -> None:
+    """Have new IPv6 addresses of this network namespace usable at once, the link-local ones too.
+
+    Where /proc/sys is read-only, as in some containers, only the link-local ones stay tentative for a
+    second; ours are added without detection anyway.
+    """
+    for setting in ("accept_dad", "dad_transmits"):
+        with contextlib.suppress(OSError):
+            Path("/proc/sys/net/ipv6/conf/default", setting).write_text("0")
+
+
+def make(count: int, here: Channel, there: Channel, there_descriptor: int) -> None:
+    """Loopback and links nld0 to nld<count-1>, up and addressed.
+
+    ``here``              a channel into the namespace that gets the links.
+    ``there``             a channel into the one that gets the other ends, and
+    ``there_descriptor``  a descriptor of that one (``/proc/.../ns/net``).
+
+    Raises Unsupported if the kernel has neither veth nor dummy links.
+    """
+    _up(here, "lo")
+    for position in range(count):
+        name = f"nld{position}"
+        try:
+            _make_pair(here, name, there_descriptor)
+            _up(there, name)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            _make_dummy(here, name)
+        _up(here, name)
+        _address(here, name, *addresses(position))
+
+
+def _make_pair(here: Channel, name: str, there_descriptor: int) -> None:
+    peer = _LINK.pack(0, 0, 0, 0, 0) + _name(name)
+    peer += pack(IFLA.NET_NS_FD, struct.pack("=I", there_descriptor))
+    data = pack(IFLA_INFO.DATA, pack(_VETH_INFO_PEER, peer))
+    here.ask(RTM.NEWLINK, _NEW, _link(name, "veth", data))
+
+
+def _make_dummy(here: Channel, name: str) -> None:
+    try:
+        here.ask(RTM.NEWLINK, _NEW, _link(name, "dummy"))
+    except OSError as error:
+        raise Unsupported(
+            "this kernel has neither veth nor dummy links; load one of them"
+            ' ("sudo modprobe veth"), or ask for none ("nld sandbox --links 0")',
+            operation="sandbox",
+            errno=errno_name(error.errno or 0),
+        ) from error
+
+
+def _link(name: str, kind: str, data: bytes = b"") -> bytes:
+    info = pack(IFLA_INFO.KIND, kind.encode()) + data
+    return _LINK.pack(0, 0, 0, 0, 0) + _name(name) + pack(IFLA.LINKINFO, info)
+
+
+def _name(name: str) -> bytes:
+    return pack(IFLA.IFNAME, name.encode() + b"\0")
+
+
+def _up(where: Channel, name: str) -> None:
+    header = _LINK.pack(0, 0, 0, LinkFlag.UP, LinkFlag.UP)
+    where.ask(RTM.NEWLINK, Flag.REQUEST | Flag.ACK, header + _name(name))
+
+
+def _address(where: Channel, name: str, four: IPv4Interface, six: IPv6Interface) -> None:
+    index = _index(name)
+    for family, interface in ((AF.INET, four), (AF.INET6, six)):
+        payload = _ADDRESS.pack(family, interface.network.prefixlen, AddressFlag.NODAD, 0, index)
+        payload += pack(IFA.LOCAL, interface.packed) + pack(IFA.ADDRESS, interface.packed)
+        if isinstance(interface, IPv4Interface):
+            payload += pack(IFA.BROADCAST, interface.network.broadcast_address.packed)
+        try:
+            where.ask(RTM.NEWADDR, _NEW, payload)
+        except OSError as error:
+            without_ipv6 = {errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EACCES, errno.EADDRNOTAVAIL}
+            if family != AF.INET6 or error.errno not in without_ipv6:
+                raise
+
+
+def _index(name: str) -> int:
+    return socket.if_nametoindex(name)
