@@ -25,7 +25,7 @@ from nld.netlink.attribute import (
     walk,
 )
 from nld.netlink.form import Form
-from nld.netlink.registry import IFLA, LinkFlag, IFLA_INFO
+from nld.netlink.registry import IFLA, IFLA_INFO, LinkFlag
 
 _VRF_TABLE = 1
 """IFLA_VRF_TABLE and IFLA_VRF_PORT_TABLE."""
