@@ -53,7 +53,7 @@ def route_command(words: tuple[str, ...]) -> int:
 )
 def daemon(config_path: str | None) -> int:
     """Run the daemon in the foreground. systemd does this; "nld sandbox" does it for a try."""
-    from nld.daemon.main import main  # noqa: PLC0415
+    from nld.daemon import main  # noqa: PLC0415
 
     return int(main(config_path))
 

@@ -85,7 +85,7 @@ class Channel:
         self._room = asyncio.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nld-send")
         self._readiness = Readiness(self.socket.fileno())
-        self._tasks = [
+        self.tasks = [
             asyncio.create_task(self._sender(), name="netlink sender"),
             asyncio.create_task(self._receiver(), name="netlink receiver"),
         ]
@@ -119,9 +119,9 @@ class Channel:
 
     async def close(self) -> None:
         """Stop both tasks and close the socket; whatever waits gets :class:`KernelUnavailable`."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        for task in self._tasks:
+        for task in self.tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._readiness.close()

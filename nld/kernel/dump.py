@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -57,7 +57,7 @@ class Dumper:
             f"the table changed during each of {ATTEMPTS} dumps", operation="dump", errno="EINTR"
         )
 
-    async def stream(self, message_type: int, payload: bytes) -> AsyncIterator[list[BulkCut]]:
+    async def stream(self, message_type: int, payload: bytes) -> AsyncGenerator[list[BulkCut], None]:
         """The messages of one dump, a datagram's at a time, as :func:`walk_cuts` gives them.
 
         Raises ``InterruptedError`` when the kernel says that the dump is inconsistent,

@@ -66,7 +66,7 @@ class Listener:
         self._readiness = Readiness(self.socket.fileno())
         for group in groups:
             self.socket.join(group)
-        self._task = asyncio.create_task(self._receiver(), name="netlink notifications")
+        self.task = asyncio.create_task(self._receiver(), name="netlink notifications")
 
     def drain(self) -> None:
         """Hand on everything that has arrived by now."""
@@ -75,9 +75,9 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening."""
-        self._task.cancel()
+        self.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+            await self.task
         self._readiness.close()
         self.socket.close()
 

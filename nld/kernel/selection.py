@@ -98,7 +98,7 @@ class Selection:
         if wanted is None:
             if len(self._known) > 65536:
                 self._known.clear()
-            wanted = self._known[shape] = self._takes_shape(shape)
+            wanted = self._known[shape] = self.takes_shape(shape)
         return wanted and (not self._by_prefix or self._takes_destination(shape, destination))
 
     def rows(self, rows: Iterable[Row]) -> list[Row]:
@@ -106,7 +106,8 @@ class Selection:
         takes = self.takes
         return [row for row in rows if takes(*row)]
 
-    def _takes_shape(self, shape: Shape) -> bool:
+    def takes_shape(self, shape: Shape) -> bool:
+        """Whether routes of this shape are wanted, as far as the shape alone tells."""
         return (
             shape.family in self.families
             and self.table in (None, shape.table)

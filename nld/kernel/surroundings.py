@@ -29,7 +29,7 @@ _STATE = int(LinkFlag.UP | LinkFlag.RUNNING | LinkFlag.LOWER_UP)
 class Suspicion:
     """Which routes to read again, and what happened.
 
-    ``device``  those that go out by this interface index; 0: any device.
+    ``device``  those that go out by this interface index; 0 without ``nhid``: every IPv4 route.
     ``nhid``    those that use nexthop objects (any of them, for one may be in another's group).
     ``cause``   in words, for watchers: ``device nld0 went down``.
     """
@@ -55,12 +55,10 @@ class Surroundings:
         return link.name if link is not None and link.name else f"if{index}"
 
     def index(self, name: str) -> int | None:
-        """Index of the device with this name, or None. ``if5`` is taken as the index 5."""
+        """Index of the device with this name, or None."""
         for index, link in self.links.items():
             if link.name == name:
                 return index
-        if name.startswith("if") and name[2:].isdecimal() and int(name[2:]) in self.links:
-            return int(name[2:])
         return None
 
     def get(self, nhid: int) -> Nexthop | None:
@@ -134,8 +132,9 @@ class Surroundings:
     def _address(self, payload: bytes) -> Suspicion | None:
         address = address_message.decode(payload)
         value = address.local or address.address
-        if address.family not in (AF.INET, AF.INET6) or value is None:
+        # IPv6 says which routes went. IPv4 does not, and a route that preferred this source may go
+        # out by any device.
+        if address.family != AF.INET or value is None:
             return None
         text = socket.inet_ntop(address.family, value)
-        # A route with this preferred source may go out by another device.
         return Suspicion(f"address {text} was removed from {self.name(address.index)}")

@@ -8,18 +8,20 @@ Source of the operations' meaning: ``ip-route(8)`` and the NLM_F_* flags of rtne
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nld.errors import NldError
-from nld.kernel.selection import Selection
+from nld.kernel.selection import Row, Selection
 from nld.kernel.shape import Shape
 from nld.kernel.surroundings import Suspicion
 from nld.netlink.header import Flag
 from nld.netlink.route import Route
-from nld.records import LookupQuestion, RouteFilter, RouteRecord
+from nld.netlink.rule import Rule
+from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
 
 
 class Operation(StrEnum):
@@ -133,13 +135,21 @@ class Capabilities:
     nexthop_objects: bool
     alias: bool
 
+    def words(self) -> list[str]:
+        """For the status: the names of what it can do."""
+        can = ("multipath", "metrics", "encap", "nexthop_objects", "alias")
+        return sorted(self.types) + [name for name in can if getattr(self, name)]
+
 
 class KernelTable(Protocol):
-    """One kernel routing table manager."""
+    """One kernel routing table manager.
+
+    ``protocol``  the rtm_protocol that marks nld's own routes.
+    """
 
     name: str
     capabilities: Capabilities
-    version: int
+    protocol: int
 
     async def open(self, sink: Sink) -> None:
         """Open the sockets and start to listen. News may come before this returns."""
@@ -147,8 +157,16 @@ class KernelTable(Protocol):
     async def close(self) -> None:
         """Stop, and fail what is under way with KernelUnavailable."""
 
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs until the table is closed; its end before that is a failure."""
+
     def drain(self) -> None:
         """Hand the sink everything that has happened by now."""
+
+    @property
+    def piece(self) -> int:
+        """Most routes that :meth:`write` should be given at once."""
 
     def batches(self, operation: Operation, record: RouteRecord) -> list[Batch]:
         """The record as batches to write. Raises InvalidRecord, DeviceNotFound, Unsupported."""
@@ -159,11 +177,41 @@ class KernelTable(Protocol):
     def select(self, wanted: RouteFilter) -> Selection:
         """A filter, compiled. Raises InvalidRecord, DeviceNotFound."""
 
-    def dump(self, selection: Selection) -> AsyncIterator[list[tuple[Shape, bytes]]]:
+    def dump(self, selection: Selection) -> AsyncGenerator[list[Row], None]:
         """The routes of the table as they are now, at the reader's pace, in the kernel's order."""
 
-    async def lookup(self, question: LookupQuestion, address: str) -> Answer:
+    async def lookup(self, question: LookupQuestion) -> Answer:
         """Which route the kernel takes to an address."""
 
-    def pieces(self, shape: Shape, form: str, with_table: bool | None) -> tuple[str, str]:
-        """JSON text before and after the destination, for a route of this shape."""
+    def key(self, key: RouteKey) -> Route:
+        """The numbers of a route key. Raises InvalidRecord for unknown names."""
+
+    def rules(self, family: int) -> list[Rule]:
+        """The policy rules of a family, in the order in which they are asked; maybe none."""
+
+    def texts(self, rows: Iterable[Row], form: str, with_table: bool | None = None) -> list[str]:
+        """Routes as JSON objects, in order."""
+
+    def text(self, route: Route, form: str) -> str:
+        """One decoded route as a JSON object."""
+
+    def key_text(self, batch: Batch, destination: bytes) -> str:
+        """The key of one route of a batch, in words."""
+
+    def position(self, batch: Batch, nth: int) -> int:
+        """Where in the record's list of destinations the ``nth`` of the batch stands."""
+
+    def asked(self, question: LookupQuestion) -> Route:
+        """A question's numbers."""
+
+    def table_name(self, table: int) -> str:
+        """A route table's name, or its number."""
+
+    def protocol_name(self, protocol: int) -> str:
+        """A routing protocol's name, or its number."""
+
+    def device_name(self, index: int) -> str:
+        """A device's name; ``if5`` for an unknown one."""
+
+    def status(self) -> dict[str, Any]:
+        """Counters and granted buffers, for the status."""

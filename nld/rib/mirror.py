@@ -111,8 +111,12 @@ class Mirror(Generic[S]):
         return entry if isinstance(entry, tuple) else (entry,)
 
     def routes(self) -> Iterator[tuple[S, bytes]]:
-        """Every (shape, destination). The mirror may change while this is iterated: it walks a copy."""
-        for key, entry in list(self._entries.items()):
+        """Every (shape, destination) as of now, even if the mirror changes while this is iterated."""
+        return self._walk(list(self._entries), list(self._entries.values()))
+
+    @staticmethod
+    def _walk(keys: list[bytes], entries: list[S | tuple[S, ...]]) -> Iterator[tuple[S, bytes]]:
+        for key, entry in zip(keys, entries, strict=True):
             for shape in entry if isinstance(entry, tuple) else (entry,):
                 yield shape, key[len(shape.place) :]
 
@@ -245,12 +249,14 @@ class Reconciliation(Generic[S]):
             else:
                 found[key] = (*before, shape) if isinstance(before, tuple) else (before, shape)
 
-    def differences(self, step: int = 2000) -> Iterator[list[Difference[S]]]:
+    def differences(self, step: int = 2000, only: bytes | None = None) -> Iterator[list[Difference[S]]]:
         """What must change, applied to the mirror as it is yielded; at most ``step`` keys at a time.
+
+        ``only``  a single key to settle: the dump was about nothing else.
 
         Between two steps the event loop may run: notifications that come meanwhile are respected.
         """
-        keys = iter(self._mirror.keys())
+        keys = iter(self._mirror.keys() if only is None else [only])
         while chunk := list(islice(keys, step)):
             out: list[Difference[S]] = []
             for key in chunk:

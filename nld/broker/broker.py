@@ -1,0 +1,256 @@
+"""The broker: what a peer asks for, done with a kernel table and its view, one function a use case.
+
+Writing keeps three promises:
+
+* A foreign route is not altered.  Before a route is replaced, changed or deleted the mirror says whose
+  it is; somebody else's is left alone unless the request says ``takeover``.
+* What is deleted is exactly one known route: the kernel would take unset fields as wildcards, so the
+  request is completed with everything that the mirror knows of the route that was meant.
+* Success means that the kernel acknowledged it and the route read back is the route asked for.
+
+A call is worked through in pieces that are small enough not to hold up anybody else; between pieces
+other peers get their turn.  Each route of a call succeeds or fails by itself, as in the kernel; the
+error of a call tells how many were done, and what was wrong with each of the others.
+
+Does not belong here: what a peer may do at all (``nld.policy``), JSON (the table's listing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import AsyncGenerator, Sequence
+from importlib import metadata
+from typing import Any
+
+import structlog
+
+from nld.broker.answer import answer
+from nld.broker.view import View
+from nld.broker.watch import watch
+from nld.broker.writing import Failures, Writing
+from nld.errors import KernelUnavailable, NldError, RouteNotFound
+from nld.kernel.selection import Prefix, Selection
+from nld.kernel.shape import place
+from nld.kernel.table import Batch, Operation
+from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
+from nld.records.peer import Peer
+
+log = structlog.get_logger("nld.broker")
+
+LOOKUPS_AT_ONCE = 32
+"""Look-ups of one call that are under way in the kernel together."""
+
+
+class Broker:
+    """Everything that the control channel offers, over the views of the kernel tables.
+
+    ``views``    by the name of their kernel table: ``fib``, ``module``.
+    ``default``  the one that is meant when a request names none.
+    ``batch``    most routes or changes in one reply of a stream.
+    """
+
+    def __init__(self, views: dict[str, View], default: str, batch: int) -> None:
+        self._views = views
+        self._default = default
+        self._batch = batch
+        self._started = time.monotonic()
+        self._watchers = 0
+        self._requests = 0
+
+    # -- writing
+
+    async def write(
+        self,
+        peer: Peer,
+        operation: Operation | str,
+        records: Sequence[RouteRecord],
+        takeover: bool = False,
+        kernel: str | None = None,
+    ) -> int:
+        """Write records and return the number of routes done.
+
+        Nothing is written when a record is invalid.  Raises the first route's error otherwise, with
+        ``done``, ``failed`` and ``failures``.
+        """
+        view = self._view(kernel)
+        operation = Operation(operation)
+        self._requests += 1
+        await view.settled()
+        batches: list[tuple[int, Batch]] = []
+        for index, record in enumerate(records):
+            try:
+                batches += [(index, batch) for batch in view.table.batches(operation, record)]
+            except NldError as error:
+                _locate(error, operation, index)
+                raise
+        failures = Failures(operation)
+        done = 0
+        for index, batch in batches:
+            writing = Writing(view, batch, takeover)
+            done += await writing.run(failures, index)
+        self._log(peer, operation, records, done, failures)
+        if failures.count:
+            raise failures.error(done)
+        return done
+
+    # -- reading
+
+    async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
+        """The routes with exactly this key, as a JSON array. Raises RouteNotFound."""
+        view = self._view(kernel)
+        await view.settled()
+        route = view.table.key(key)
+        destination = route.dst or b""
+        if route.dst_len == 0:
+            destination = b""
+        rank = (route.tos, route.priority or 0)
+        found = [
+            shape
+            for shape in view.mirror.at(place(route.table, route.family, route.dst_len) + destination)
+            if shape.rank == rank and shape.route().src == route.src
+        ]
+        if not found:
+            raise RouteNotFound(
+                f"get {key.text()}: no such route is in the table", operation="get", key=key.text(), errno="ESRCH"
+            )
+        rows = [(shape, destination) for shape in found]
+        if any(shape.volatile for shape in found):
+            # Its remaining lifetime is only in the kernel.
+            exact = Prefix(route.family, route.dst_len, destination)
+            selection = Selection(
+                (route.family,), table=route.table, exact=exact, shape_test=lambda shape: shape.rank == rank
+            )
+            rows = [row async for part in view.table.dump(selection) for row in part]
+        return _array(view.table.texts(rows, form, None if form != "ip" else True))
+
+    async def lookup(
+        self, peer: Peer, questions: Sequence[LookupQuestion], form: str, kernel: str | None = None
+    ) -> bytes:
+        """Which way packets go, and why, as a JSON array with an object for each question."""
+        view = self._view(kernel)
+        await view.settled()
+        texts: list[str] = []
+        for start in range(0, len(questions), LOOKUPS_AT_ONCE):
+            part = questions[start : start + LOOKUPS_AT_ONCE]
+            texts += await asyncio.gather(*(answer(view, question, form) for question in part))
+        return _array(texts)
+
+    async def list(
+        self,
+        peer: Peer,
+        filter: RouteFilter,  # noqa: A002 - the field's word
+        form: str,
+        with_table: bool | None,
+        kernel: str | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """The routes as they are in the kernel now, as JSON arrays of bounded length."""
+        view = self._view(kernel)
+        selection = view.table.select(filter)
+        texts: list[str] = []
+        stream = view.table.dump(selection)
+        try:
+            async for rows in stream:
+                texts += view.table.texts(rows, form, with_table)
+                while len(texts) >= self._batch:
+                    yield _array(texts[: self._batch])
+                    del texts[: self._batch]
+        finally:
+            await stream.aclose()
+        if texts:
+            yield _array(texts)
+
+    async def watch(  # noqa: PLR0917 - the control channel's order
+        self,
+        peer: Peer,
+        filter: RouteFilter,  # noqa: A002 - the field's word
+        cursor: str | None,
+        snapshot: bool,
+        form: str,
+        kernel: str | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """What is there (if asked for), then every change, for ever, as JSON objects."""
+        view = self._view(kernel)
+        selection = view.table.select(filter)
+        self._watchers += 1
+        stream = watch(view, selection, cursor, snapshot, form, self._batch)
+        try:
+            async for text in stream:
+                yield text
+        finally:
+            self._watchers -= 1
+            await stream.aclose()
+
+    async def status(self, peer: Peer) -> dict[str, Any]:
+        """How the daemon is."""
+        default = self._views[self._default]
+        return {
+            "version": metadata.version("nld"),
+            "pid": os.getpid(),
+            "uptime": round(time.monotonic() - self._started, 3),
+            "memory_bytes": _resident(),
+            "requests": self._requests,
+            "kernels": [
+                {"name": name, "available": True, **view.status()} for name, view in self._views.items()
+            ],
+            "watchers": self._watchers,
+            "generation": default.history.generation,
+        }
+
+    def _view(self, kernel: str | None) -> View:
+        name = kernel or self._default
+        view = self._views.get(name)
+        if view is None:
+            raise KernelUnavailable(
+                f"this daemon does not drive the kernel table {name}; it drives {', '.join(self._views)}",
+                field="kernel",
+            )
+        return view
+
+    def _log(
+        self,
+        peer: Peer,
+        operation: Operation,
+        records: Sequence[RouteRecord],
+        done: int,
+        failures: Failures,
+    ) -> None:
+        """One line for one request, where its outcome is known."""
+        first = records[0] if records else None
+        fields: dict[str, Any] = {
+            "operation": operation.value,
+            "uid": peer.uid,
+            "peer_pid": peer.pid,
+            "unit": peer.unit,
+            "routes": done,
+        }
+        if first is not None:
+            fields["key"] = first.key_text()
+            fields["dst"] = first.destinations[0]
+            fields["table"] = first.table or "main"
+        if len(records) > 1:
+            fields["records"] = len(records)
+        if failures.count:
+            error = failures.first
+            log.warning("refused", failed=failures.count, error=type(error).__name__, why=str(error), **fields)
+        else:
+            log.info("written", **fields)
+
+
+def _locate(error: NldError, operation: Operation, index: int) -> None:
+    """Say where in the call an error was."""
+    error.operation = operation.value
+    error.index = index
+    error.field = f"routes[{index}].{error.field}" if error.field else f"routes[{index}]"
+
+
+def _array(texts: Sequence[str]) -> bytes:
+    return ("[" + ",".join(texts) + "]").encode()
+
+
+def _resident() -> int:
+    """Bytes of memory that the daemon holds now (statm, proc(5))."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a kernel interface, not a path
+        return int(file.read().split()[1]) * resource.getpagesize()

@@ -1,0 +1,254 @@
+"""The view: what nld knows of one kernel table, kept true, and numbered for watchers.
+
+A view is the ``Sink`` of its kernel table.  News goes into the mirror at once and in order; every
+difference gets a generation in the history, and the watchers wake.  What news cannot tell (suspicions,
+doubts, overruns) becomes *repairs*: parts of the table that one task reads again, one after the other,
+and reconciles with the mirror.  The differences that a repair finds are changes like any other, with
+their cause in words.
+
+An answer must not be older than its question.  So whoever answers first calls :meth:`settled`: it
+takes in what has happened by now, and waits for repairs under way.
+
+Does not belong here: who may do what (the broker), and what watchers see of a change (``watch.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import Any
+
+import structlog
+
+from nld.errors import KernelRefused, NldError
+from nld.kernel.selection import Prefix, Selection
+from nld.kernel.shape import Shape, place
+from nld.kernel.surroundings import Suspicion
+from nld.kernel.table import KernelTable, News
+from nld.netlink.header import Flag
+from nld.netlink.registry import AF
+from nld.rib.history import History
+from nld.rib.mirror import Difference, Doubt, Mirror, Position, Reconciliation
+
+log = structlog.get_logger("nld.view")
+
+RETRY = 1.0
+"""Seconds before a repair that failed is tried again."""
+
+
+class View:
+    """The mirror and history of one kernel table.
+
+    ``history``  changes kept for watchers that lag or come back.
+    """
+
+    def __init__(self, table: KernelTable, history: int) -> None:
+        self.table = table
+        self.mirror: Mirror[Shape] = Mirror()
+        self.history: History[Shape] = History(history, secrets.token_hex(4))
+        self.resyncs = 0
+        self.failure: BaseException | None = None
+        """Why :attr:`failed` is set."""
+        self.ours: dict[bytes, int] = {}
+        """Keys of routes that nld wrote under another protocol than its own, and that protocol."""
+        self.writers = asyncio.Lock()
+        """Held for one piece of a write: what was seen before it is still so when it is sent."""
+        self._suspicions: list[Suspicion] = []
+        self._doubts: set[bytes] = set()
+        self._everything: str | None = "start"
+        self._reconciliation: Reconciliation[Shape] | None = None
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._work.set()
+        self._news = asyncio.get_running_loop().create_future()
+        self._repairer: asyncio.Task[None] | None = None
+        self.failed = asyncio.Event()
+        """Set when a part that must run for ever has ended; the daemon then ends too."""
+
+    async def start(self) -> None:
+        """Open the table, listen, and read it for the first time."""
+        await self.table.open(self)
+        self._repairer = asyncio.create_task(self._repair_forever(), name=f"{self.table.name} repairs")
+        for task in (self._repairer, *self.table.tasks):
+            task.add_done_callback(self._ended)
+        await self._idle.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self.failure = task.exception()
+            self.failed.set()
+
+    async def close(self) -> None:
+        """Stop repairing and close the table."""
+        if self._repairer is not None:
+            self._repairer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._repairer
+        await self.table.close()
+
+    # -- what the broker asks
+
+    async def settled(self) -> None:
+        """Return when the mirror shows everything that has happened up to this call."""
+        self.table.drain()
+        while self._work.is_set():
+            await self._idle.wait()
+            self.table.drain()
+
+    async def news_after(self, generation: int) -> None:
+        """Return as soon as there is a change later than ``generation``."""
+        while self.history.generation <= generation:
+            await asyncio.shield(self._news)
+
+    def foreign(self, key: bytes, shape: Shape, protocol: int) -> bool:
+        """Whether a route is somebody else's: not under nld's ``protocol``, and not written by nld."""
+        return shape.protocol != protocol and self.ours.get(key) != shape.protocol
+
+    def longest(self, table: int, address: bytes) -> tuple[Shape, bytes] | None:
+        """The route with the longest prefix of one table that covers an address, or None."""
+        family = AF.INET if len(address) == 4 else AF.INET6
+        width = 8 * len(address)
+        number = int.from_bytes(address, "big")
+        for length in range(width, -1, -1):
+            shift = width - length
+            destination = (number >> shift << shift).to_bytes(len(address), "big") if length else b""
+            found = self.mirror.at(place(table, family, length) + destination)
+            if found:
+                return found[0], destination
+        return None
+
+    def status(self) -> dict[str, Any]:
+        """What is known, in numbers."""
+        return {
+            "routes": len(self.mirror),
+            "generation": self.history.generation,
+            "resyncs": self.resyncs,
+            "capabilities": self.table.capabilities.words(),
+            **self.table.status(),
+        }
+
+    # -- what the kernel table says
+
+    def news(self, news: list[News]) -> None:
+        """Take notifications about routes, in order."""
+        reconciliation = self._reconciliation
+        for item in news:
+            key = item.shape.place + item.destination
+            if reconciliation is not None:
+                reconciliation.touch(key)
+            try:
+                if item.deleted:
+                    difference = self.mirror.delete(item.shape, item.destination)
+                else:
+                    difference = self.mirror.new(item.shape, item.destination, _position(item))
+            except Doubt as doubt:
+                self._doubts.add(doubt.key)
+                self._work.set()
+                self._idle.clear()
+                continue
+            if difference is not None:
+                self._record(key, difference, item.port_id)
+        self._announce()
+
+    def suspect(self, suspicion: Suspicion) -> None:
+        """Something happened that may have changed routes silently."""
+        if suspicion not in self._suspicions:
+            self._suspicions.append(suspicion)
+        self._work.set()
+        self._idle.clear()
+
+    def overrun(self) -> None:
+        """Notifications were lost: everything must be read again."""
+        self._everything = "notifications were lost"
+        self.resyncs += 1
+        self._work.set()
+        self._idle.clear()
+
+    # -- repairs
+
+    async def _repair_forever(self) -> None:
+        while True:
+            await self._work.wait()
+            try:
+                await self._repair()
+            except NldError as error:
+                log.error("repair failed", table=self.table.name, **error.parameters())
+                self._everything = self._everything or "an earlier repair failed"
+                await asyncio.sleep(RETRY)
+                continue
+            if not (self._everything or self._suspicions or self._doubts):
+                self._work.clear()
+                self._idle.set()
+
+    async def _repair(self) -> None:
+        if self._everything:
+            cause, self._everything = self._everything, None
+            self._suspicions.clear()
+            self._doubts.clear()
+            try:
+                await self._reread(Selection(), None if cause == "start" else f"found again: {cause}")
+            except NldError:
+                self._everything = cause
+                raise
+            return
+        if self._suspicions:
+            suspicion = self._suspicions.pop(0)
+            await self._reread(_concerned(suspicion), suspicion.cause)
+            return
+        key = self._doubts.pop()
+        table, family, length = int.from_bytes(key[:4], "little"), key[4], key[5]
+        exact = Prefix(family, length, key[6:])
+        await self._reread(Selection((family,), table=table, exact=exact), None, key)
+
+    async def _reread(self, selection: Selection, cause: str | None, key: bytes | None = None) -> None:
+        """Dump what is selected and reconcile; ``key`` narrows it to one key."""
+        reconciliation = Reconciliation(self.mirror, selection.takes_shape)
+        self._reconciliation = reconciliation
+        try:
+            try:
+                async for rows in self.table.dump(selection):
+                    reconciliation.rows(rows)
+            except KernelRefused as error:
+                # The device of a suspicion may be gone: then no route goes out by it.
+                if error.errno != "ENODEV" or selection.device is None:
+                    raise
+            self.table.drain()
+            for differences in reconciliation.differences(only=key):
+                for difference in differences:
+                    shape = difference.new or difference.old
+                    assert shape is not None
+                    self._record(shape.place + difference.destination, difference, None, cause)
+                self._announce()
+                await asyncio.sleep(0)
+        finally:
+            self._reconciliation = None
+
+    def _record(
+        self, key: bytes, difference: Difference[Shape], port_id: int | None, cause: str | None = None
+    ) -> None:
+        if difference.new is None and key in self.ours and not self.mirror.at(key):
+            del self.ours[key]
+        self.history.append(difference, port_id, cause)
+
+    def _announce(self) -> None:
+        if not self._news.done():
+            self._news.set_result(None)
+        self._news = asyncio.get_running_loop().create_future()
+
+
+def _position(news: News) -> Position:
+    if news.flags & Flag.REPLACE:
+        return Position.INSTEAD
+    if news.flags & (Flag.APPEND | Flag.EXCL) or news.shape.family == AF.INET6:
+        return Position.LAST
+    return Position.FIRST
+
+
+def _concerned(suspicion: Suspicion) -> Selection:
+    """The routes that a suspicion is about."""
+    if suspicion.nhid:
+        return Selection(shape_test=lambda shape: shape.nhid is not None)
+    if suspicion.device:
+        return Selection(device=suspicion.device)
+    return Selection((AF.INET,))

@@ -1,0 +1,156 @@
+"""Start, signals, stop.
+
+Start-up and tear-down mirror each other: configuration, log, kernel table and its view, broker,
+control server, READY; and back.  SIGTERM and SIGINT stop the daemon: no new connections, running calls
+end, routes stay in the kernel.  SIGHUP reads the configuration again and takes up the policy and the
+log level; a wrong file is reported and the old one kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+
+import structlog
+import uvloop
+
+from nld.broker.broker import Broker
+from nld.broker.view import View
+from nld.config import Config, load, needs_restart
+from nld.control.budget import Limits
+from nld.control.routes import interface
+from nld.control.server import Server, listen
+from nld.control.service import Service
+from nld.errors import NldError
+from nld.kernel.fib import FibTable
+from nld.log import Log, configure
+from nld.policy import Policy
+from nld.records import Names
+from nld.records.peer import Peer
+from nld.service_manager import ServiceManager, passed_sockets
+
+log = structlog.get_logger("nld.daemon")
+
+CONFIGURATION_FAILED = 78
+"""Exit status EX_CONFIG (sysexits.h): restarting does not help."""
+
+
+def main(config_path: str | None = None) -> int:
+    """Run the daemon until it is told to stop.
+
+    ``config_path``  the configuration file; None takes /etc/nld/config.toml if it is there.
+
+    Returns 0 after an orderly stop, 78 when the configuration is wrong, 1 when the daemon could not
+    start or a part of it failed.
+    """
+    try:
+        config = load(config_path)
+    except NldError as error:
+        print(f"nld: {error}", file=sys.stderr)
+        return CONFIGURATION_FAILED
+    output = configure(config.log.level, config.log.format)
+    try:
+        return uvloop.run(Daemon(config, config_path, output).run())
+    except NldError as error:
+        log.error("the daemon cannot run", **error.parameters())
+        return 1
+    finally:
+        output.flush()
+
+
+class Daemon:
+    """One run of the daemon.
+
+    ``config_path``  read again on SIGHUP; None as for :func:`main`.
+    """
+
+    def __init__(self, config: Config, config_path: str | None, output: Log) -> None:
+        self._config = config
+        self._path = config_path
+        self._output = output
+        self._policy = _policy(config)
+        self._manager = ServiceManager.from_environment()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until a signal says stop; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        config = self._config
+        table = FibTable(
+            Names(),
+            protocol=config.kernel.fib.protocol,
+            receive_buffer=config.kernel.fib.receive_buffer,
+            send_buffer=config.kernel.fib.send_buffer,
+            notification_buffer=config.kernel.fib.notification_buffer,
+        )
+        view = View(table, config.watch.history)
+        await view.start()
+        try:
+            broker = Broker({table.name: view}, config.kernel.default, config.watch.batch)
+            service = Service([interface(broker, may_write=self._may_write)])
+            limits = Limits(
+                message_bytes=config.limits.message_bytes,
+                reader_message_bytes=min(config.limits.message_bytes, 1 << 20),
+                connections=config.limits.connections,
+                connections_per_uid=config.limits.connections_per_uid,
+                partial_bytes=config.limits.partial_bytes,
+            )
+            server = Server(service, limits, writes=self._may_write)
+            listener, passed = self._listener()
+            await server.start(listener, unlink=not passed)
+            try:
+                self._manager.ready(f"{len(view.mirror)} routes; listening on {listener.getsockname()}")
+                log.info("ready", routes=len(view.mirror), socket=listener.getsockname(), activated=passed)
+                await self._until_stopped(view)
+            finally:
+                self._manager.stopping()
+                log.info("stopping")
+                await server.close()
+        finally:
+            await view.close()
+        log.info("stopped")
+        return 1 if view.failure is not None else 0
+
+    async def _until_stopped(self, view: View) -> None:
+        stop = asyncio.ensure_future(self._stop.wait())
+        failed = asyncio.ensure_future(view.failed.wait())
+        await asyncio.wait((stop, failed), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        failed.cancel()
+        if view.failure is not None:
+            log.critical("a part of the daemon failed", exc_info=view.failure)
+
+    def _may_write(self, peer: Peer) -> bool:
+        return self._policy.may_write(peer)
+
+    def _listener(self) -> tuple[socket.socket, bool]:
+        """The control socket, and whether the service manager passed it."""
+        passed = passed_sockets()
+        if passed:
+            for extra in passed[1:]:
+                extra.socket.close()
+            return passed[0].socket, True
+        return listen(self._config.socket), False
+
+    def _reload(self) -> None:
+        self._manager.reloading()
+        try:
+            config = load(self._path)
+        except NldError as error:
+            log.error("the new configuration is wrong; the old one stays in force", **error.parameters())
+        else:
+            self._output.set_level(config.log.level)
+            self._policy = _policy(config)
+            waiting = needs_restart(self._config, config)
+            log.info("reloaded", needs_restart=waiting or None)
+            self._config = config
+        self._manager.ready()
+
+
+def _policy(config: Config) -> Policy:
+    return Policy(frozenset(config.policy.write_users), frozenset(config.policy.write_groups))
