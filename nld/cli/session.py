@@ -119,16 +119,18 @@ class Session:
     def _list(self, request: Selection) -> None:
         options = self.options
         if request.verb == "save":
-            self._join(self._arrays(request, "full", True))
+            self._join(self._arrays(request, "full", None))
         elif options.json:
-            self._join(self._arrays(request, self._form(), "table" not in request.pinned))
+            self._join(self._arrays(request, self._form(), False if "table" in request.pinned else None))
         else:
             text = self._text_form(request.pinned)
-            for routes in self._records(request, "full", True):
-                self.out.write("".join([text(route) for route in routes]).encode())
+            objects = self._nexthop_objects(request) if options.details else {}
+            for routes in self._records(request):
+                shown = [text({**route, **objects.get(route.get("nhid"), {})}) for route in routes]
+                self.out.write("".join(shown).encode())
         self.out.flush()
 
-    def _arrays(self, request: Selection, form: str, with_table: bool) -> Iterator[bytes]:
+    def _arrays(self, request: Selection, form: str, with_table: bool | None) -> Iterator[bytes]:
         arrays = self.client.list_text(
             request.filter, form=form, with_table=with_table, kernel=self.options.kernel
         )
@@ -145,11 +147,20 @@ class Session:
                         route[field] = names.number_of(field, route[field])
         return json.dumps(routes, separators=(",", ":")).encode()
 
-    def _records(self, request: Selection, form: str, with_table: bool) -> Iterator[list[dict[str, Any]]]:
-        arrays = self.client.list_text(
-            request.filter, form=form, with_table=with_table, kernel=self.options.kernel
-        )
-        for array in arrays:
+    def _nexthop_objects(self, request: Selection) -> dict[int | None, dict[str, Any]]:
+        """What is behind each nhid, which ``-d`` prints and only the form of ``ip -j -d`` has."""
+        arrays = self.client.list_text(request.filter, form="ip_details", kernel=self.options.kernel)
+        return {
+            route["nhid"]: {"nh_info": route["nh_info"]}
+            for array in arrays
+            if b'"nh_info"' in array
+            for route in json.loads(array)
+            if "nh_info" in route
+        }
+
+    def _records(self, request: Selection) -> Iterator[list[dict[str, Any]]]:
+        """Routes in the full form."""
+        for array in self.client.list_text(request.filter, form="full", kernel=self.options.kernel):
             routes = json.loads(array)
             yield [route for route in routes if _passes(route, request.rest)] if request.rest else routes
 
@@ -205,7 +216,7 @@ class Session:
 
     def _flush(self, request: Selection) -> int:
         flushed = 0
-        for batch in _bounded(self._records(request, "full", True), FLUSH_ROUTES):
+        for batch in _bounded(self._records(request), FLUSH_ROUTES):
             records = [{k: v for k, v in route.items() if k not in _FLUSH_KEEPS} for route in batch]
             flushed += self.write("delete", records)
         if self.options.statistics:

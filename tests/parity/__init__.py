@@ -1,0 +1,1 @@
+"""What ``ip route`` does, as data, and nld beside it."""
