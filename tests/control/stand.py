@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,16 @@ def serve(
     """A server over a broker, not started yet. ``writers``: whether this user may write."""
     may = may_write if writers else (lambda peer: False)
     return Server(Service([interface(broker, may_write=may), *extra], version="0"), limits, writes=may)
+
+
+@asynccontextmanager
+async def running(server: Server, path: Path) -> AsyncIterator[str]:
+    """Run a server in the test's own loop; the path of its socket."""
+    await server.start(listen(path))
+    try:
+        yield str(path)
+    finally:
+        await server.close()
 
 
 class Stand:

@@ -12,8 +12,7 @@ import varlink  # type: ignore[import-untyped]
 from asyncvarlink.serviceerrors import InterfaceNotFound
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
-from nld.control.server import listen
-from tests.control.stand import Stand, StubBroker, serve
+from tests.control.stand import Stand, StubBroker, running, serve
 
 ROUTE = {"dst": "10.0.0.0/8", "gateway": "192.0.2.7", "metrics": [{"mtu": 1400}]}
 
@@ -43,11 +42,13 @@ def test_the_reference_package(running: Stand) -> None:
 
 async def test_asyncvarlink(tmp_path: Path) -> None:
     broker = StubBroker()
-    server = serve(broker)
-    await server.start(listen(tmp_path / "s"))
-    _transport, client = await asyncvarlink.connect_unix_varlink(
-        asyncvarlink.VarlinkClientProtocol, tmp_path / "s"
-    )
+    async with running(serve(broker), tmp_path / "s") as path:
+        await _use(path)
+    assert broker.ended == 2
+
+
+async def _use(path: str) -> None:
+    _transport, client = await asyncvarlink.connect_unix_varlink(asyncvarlink.VarlinkClientProtocol, path)
 
     async def call(method: str, **parameters: Any) -> asyncvarlink.VarlinkMethodReply:
         answer = await client.call(asyncvarlink.VarlinkMethodCall(f"io.nld.{method}", parameters))
@@ -56,7 +57,8 @@ async def test_asyncvarlink(tmp_path: Path) -> None:
 
     service = client.make_proxy(VarlinkServiceInterface)
     assert (await service.GetInfo())["interfaces"] == ["io.nld", "org.varlink.service"]
-    assert "method Add(" in await service.GetInterfaceDescription(interface="io.nld")
+    answer = await service.GetInterfaceDescription(interface="io.nld")
+    assert "method Add(" in answer["description"]
     with pytest.raises(InterfaceNotFound):
         await service.GetInterfaceDescription(interface="io.example")
 
@@ -71,7 +73,6 @@ async def test_asyncvarlink(tmp_path: Path) -> None:
     watching = client.call_more(asyncvarlink.VarlinkMethodCall("io.nld.Watch", {}, more=True))
     reply, _ = await anext(watching)
     assert reply.parameters == {"kind": "synced", "cursor": "1"}
-    await watching.aclose()
     client.close()
-    await server.close()
-    assert broker.ended == 2
+    with pytest.raises(ConnectionResetError):
+        await anext(watching)
