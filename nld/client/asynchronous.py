@@ -28,6 +28,7 @@ from nld.client import methods
 from nld.client.protocol import (
     ENDS,
     TIMEOUT,
+    Answers,
     Reply,
     ReplyDecoder,
     Route,
@@ -294,9 +295,9 @@ class AsyncClient:
         An answer has ``address``, ``route`` (as ``ip route get`` prints it), ``rule``, ``table`` and
         ``match`` (the route of the table that matched), or ``error``.
         """
-        parameters = methods.lookup(addresses, options, form=form, kernel=kernel)
-        reply = await self.call(methods.LOOKUP, parameters)
-        answers: Sequence[dict[str, Any]] = reply.values()["answers"]
+        answers: Answers = []
+        for parameters in methods.lookups(addresses, options, form=form, kernel=kernel):
+            answers += (await self.call(methods.LOOKUP, parameters)).values()["answers"]
         return answers
 
     async def list(

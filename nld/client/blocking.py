@@ -28,6 +28,7 @@ from nld.client import methods
 from nld.client.protocol import (
     ENDS,
     TIMEOUT,
+    Answers,
     Reply,
     ReplyDecoder,
     Route,
@@ -232,8 +233,9 @@ class Client:
         An answer has ``address``, ``route`` (as ``ip route get`` prints it), ``rule``, ``table`` and
         ``match`` (the route of the table that matched), or ``error``.
         """
-        parameters = methods.lookup(addresses, options, form=form, kernel=kernel)
-        answers: Sequence[dict[str, Any]] = self.call(methods.LOOKUP, parameters).values()["answers"]
+        answers: Answers = []
+        for parameters in methods.lookups(addresses, options, form=form, kernel=kernel):
+            answers += self.call(methods.LOOKUP, parameters).values()["answers"]
         return answers
 
     def list(

@@ -5,10 +5,8 @@ Does not belong here: the daemon's side of the same (``nld.control.routes``); th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-
-INTERFACE: Final = "io.nld."
 
 ADD: Final = "io.nld.Add"
 APPEND: Final = "io.nld.Append"
@@ -21,6 +19,9 @@ LOOKUP: Final = "io.nld.Lookup"
 LIST: Final = "io.nld.List"
 WATCH: Final = "io.nld.Watch"
 STATUS: Final = "io.nld.Status"
+
+LOOKUP_ADDRESSES: Final = 4096
+"""Addresses that the daemon takes in one Lookup."""
 
 
 def write(*, takeover: bool, kernel: str | None) -> dict[str, Any]:
@@ -44,17 +45,22 @@ def get(
     return {"key": parts, "form": form, "kernel": kernel}
 
 
-def lookup(
+def lookups(
     addresses: str | Sequence[str],
     options: Mapping[str, Any],
     *,
     form: str | None,
     kernel: str | None,
-) -> dict[str, Any]:
-    """The parameters of Lookup. ``from_`` stands for ``from``, which Python keeps for itself."""
+) -> Iterator[dict[str, Any]]:
+    """The parameters of as many Lookups as the addresses need.
+
+    ``from_`` in the options stands for ``from``, which Python keeps for itself.
+    """
     named = {("from" if name == "from_" else name): value for name, value in options.items()}
     listed = [addresses] if isinstance(addresses, str) else list(addresses)
-    return {"addresses": listed, **named, "form": form, "kernel": kernel}
+    for start in range(0, max(len(listed), 1), LOOKUP_ADDRESSES):
+        part = listed[start : start + LOOKUP_ADDRESSES]
+        yield {"addresses": part, **named, "form": form, "kernel": kernel}
 
 
 def list_(

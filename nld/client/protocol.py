@@ -57,6 +57,8 @@ class Dumpable(Protocol):
 
 Route: TypeAlias = dict[str, Any]
 """A route as ``ip -j route`` prints it."""
+Answers: TypeAlias = list[dict[str, Any]]
+"""Answers of a look-up, one for each address."""
 RouteLike: TypeAlias = Mapping[str, Any] | Dumpable
 """What is taken for a route."""
 

@@ -43,10 +43,8 @@ def test_blocking(running: Stand) -> None:
         for route in nld.list():
             assert nld.status()["version"] == "1"
             assert route["dst"]
-        assert [answer["address"] for answer in nld.lookup(["192.0.2.1", "::1"], mark=5)] == [
-            "192.0.2.1",
-            "::1",
-        ]
+        addresses = ["192.0.2.1", "::1"] * 3000
+        assert [answer["address"] for answer in nld.lookup(addresses, mark=5)] == addresses
         assert list(islice(nld.watch(), 1)) == [{"kind": "synced", "cursor": "1"}]
         assert list(islice(nld.watch_text(snapshot=False), 1)) == [b'{"kind":"synced","cursor":"1"}']
         with pytest.raises(CursorExpired):
@@ -54,7 +52,7 @@ def test_blocking(running: Stand) -> None:
         for method in (nld.append, nld.prepend, nld.replace, nld.change):
             assert method({"dst": "10.3.0.0/16"}) == 1
         assert nld.delete({"dst": "10.3.0.0/16"}) == 1
-        with pytest.raises(RouteNotFound, match="10.3.0.0/16"):
+        with pytest.raises(RouteNotFound, match=r"10\.3\.0\.0/16"):
             nld.get("10.3.0.0/16")
         with pytest.raises(InvalidRecord) as caught:
             nld.add([{"dst": "10.0.0.0/8", "gatway": "x"}])
@@ -104,7 +102,7 @@ async def test_asynchronous(running: Stand) -> None:
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionFailed, match="is nld running.*NLD_SOCKET") as caught:
+    with pytest.raises(ConnectionFailed, match=r"is nld running.*NLD_SOCKET") as caught:
         Client(tmp_path / "none").status()
     assert str(tmp_path / "none") in str(caught.value)
 
