@@ -11,8 +11,6 @@
  * socket. What the sender wrote into nlmsg_pid is not read: it could name
  * somebody else.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/netlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
@@ -81,9 +79,7 @@ int nld_greet_init(struct nld_net *nn, int protocol)
 	nn->greet_sock = netlink_kernel_create(nn->net, protocol, &cfg);
 	if (nn->greet_sock)
 		return 0;
-	pr_err("cannot have netlink protocol %d: another module has it, or there is no memory; see the parameter greet_protocol=\n",
-	       protocol);
-	return -EADDRINUSE;
+	return nld_no_protocol(nn, protocol, "greet_protocol=");
 }
 
 void nld_greet_exit(struct nld_net *nn)

@@ -50,6 +50,27 @@ struct nld_net *nld_net(const struct net *net)
 	return net_generic(net, nld_net_id);
 }
 
+/**
+ * nld_no_protocol - netlink_kernel_create() returned NULL, and does not say why
+ * @nn: the namespace
+ * @number: the protocol number
+ * @param: the module parameter it came from
+ *
+ * The first namespace is where all modules compete for a number; who has it
+ * there has it everywhere. So elsewhere it was memory, and nothing is logged,
+ * because anybody may make namespaces.
+ *
+ * Return: the error.
+ */
+int nld_no_protocol(const struct nld_net *nn, int number, const char *param)
+{
+	if (!net_eq(nn->net, &init_net))
+		return -ENOMEM;
+	pr_err("netlink protocol %d is taken by another module (or there is no memory); choose another with the parameter %s\n",
+	       number, param);
+	return -EADDRINUSE;
+}
+
 static int __net_init nld_net_init(struct net *net)
 {
 	struct nld_net *nn = nld_net(net);

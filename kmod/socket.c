@@ -11,8 +11,6 @@
  * did not fit. How it finds out that the tables changed meanwhile is told in
  * table.c.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/sched/signal.h>
@@ -565,9 +563,7 @@ int nld_socket_init(struct nld_net *nn, int protocol)
 	nn->sock = netlink_kernel_create(nn->net, protocol, &cfg);
 	if (nn->sock)
 		return 0;
-	pr_err("cannot have netlink protocol %d: another module has it, or there is no memory; see the parameter protocol=\n",
-	       protocol);
-	return -EADDRINUSE;
+	return nld_no_protocol(nn, protocol, "protocol=");
 }
 
 void nld_socket_exit(struct nld_net *nn)

@@ -14,6 +14,7 @@
 #define NLD_VERSION	"0.1.0"
 
 struct nld_net *nld_net(const struct net *net);
+int nld_no_protocol(const struct nld_net *nn, int number, const char *param);
 
 int nld_socket_init(struct nld_net *nn, int protocol);
 void nld_socket_exit(struct nld_net *nn);

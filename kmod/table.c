@@ -108,7 +108,7 @@ u32 nld_route_seconds_left(const struct nld_route *route)
 	if (!route->timer)
 		return 0;
 	left = ktime_ms_delta(route->timer->expires, ktime_get());
-	return left > 0 ? DIV_ROUND_UP((u32)left, MSEC_PER_SEC) : 1;
+	return left > 0 ? (u32)(left - 1) / MSEC_PER_SEC + 1 : 1;
 }
 
 static bool route_same(const struct nld_route *a, const struct nld_route *b)
