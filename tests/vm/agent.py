@@ -109,7 +109,8 @@ class Agent:
             pass  # the command did not want its input
         code = process.wait()
         for pump in pumps:
-            # A daemon that the command left behind may hold the pipe open for ever: do not wait for it.
+            # What the command wrote is in the pipe and comes out at once; only a daemon that it left behind
+            # may hold the pipe open for ever, and is not waited for.
             pump.join(timeout=2)
         del self._running[ident]
         self.send({"id": ident, "rc": code})

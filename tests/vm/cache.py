@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# What an entry is made from: text, bytes, or the contents of a file or directory.
+Input = str | bytes | Path
+
 
 def root() -> Path:
     """Return the directory of all entries: ``$XDG_CACHE_HOME/nld/vm``."""
@@ -24,8 +27,8 @@ def root() -> Path:
     return Path(base) / "nld" / "vm"
 
 
-def key_of(inputs: Iterable[str | bytes | Path]) -> str:
-    """Digest the inputs: a path stands for the file's bytes, or for every file below a directory."""
+def key_of(inputs: Iterable[Input]) -> str:
+    """Digest the inputs: a path stands for what is in the file, or in every file below the directory."""
     digest = hashlib.sha256()
 
     def add(part: bytes) -> None:
@@ -48,7 +51,7 @@ _IGNORED_SUFFIXES = {".pyc", ".o", ".ko", ".mod", ".cmd", ".d", ".symvers", ".or
 
 
 def files_of(path: Path) -> list[Path]:
-    """List a directory's source files in a stable order; a plain file lists itself, a missing path nothing."""
+    """List a directory's source files in a stable order; a file lists itself, a missing path nothing."""
     if path.is_file():
         return [path]
     found = []
@@ -70,7 +73,7 @@ def locked(kind: str) -> Iterator[None]:
         yield
 
 
-def entry(kind: str, inputs: Iterable[str | bytes | Path], build: Callable[[Path], None], *, keep: int = 2) -> Path:
+def entry(kind: str, inputs: Iterable[Input], build: Callable[[Path], None], *, keep: int = 2) -> Path:
     """Return the entry for these inputs; if there is none yet, ``build(directory)`` fills it.
 
     ``keep`` is how many entries of the kind stay when a new one is built, the newest used first.

@@ -23,7 +23,7 @@ class MachineError(Exception):
     """The machine, or something in it, did not do what was asked; the text has the details."""
 
 
-class MachineDied(MachineError):
+class MachineGoneError(MachineError):
     """The machine ended while something was expected of it."""
 
 
@@ -73,7 +73,7 @@ class Running:
     def wait(self, timeout: float = 60) -> Done:
         """Wait for the command's end; when the time is over it is killed, and its output is in the error."""
         what = " ".join(self.argv)
-        if not self._channel.wait(lambda: self.code is not None or self.failure is not None, timeout):
+        if not self._channel.wait(lambda: self.ended, timeout):
             self.signal(signal.SIGKILL)
             raise MachineError(f"{what}: no end in {timeout} s\n{self._so_far()}")
         if self.failure is not None:
@@ -88,11 +88,20 @@ class Running:
         def found() -> re.Match[str] | None:
             return expression.search(self.output.decode(errors="replace"))
 
-        self._channel.wait(lambda: found() is not None or self.code is not None or self.failure is not None, timeout)
+        self.wait_until(lambda: found() is not None, timeout)
         match = found()
         if match is None:
             raise MachineError(f"{' '.join(self.argv)}: no {pattern!r}\n{self._so_far()}")
         return match
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait for a condition on the output, or for the command's end; False when the time is over."""
+        return self._channel.wait(lambda: condition() or self.ended, timeout)
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the command is over (or could not start)."""
+        return self.code is not None or self.failure is not None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command and to all that it started."""
@@ -129,7 +138,9 @@ class Channel:
         if not self.wait(lambda: self._hello, timeout):
             raise MachineError(f"the machine did not boot in {timeout} s\n{self._tail()}")
 
-    def start(self, argv: list[str], stdin: bytes, env: dict[str, str], cwd: str, user: str | None) -> Running:
+    def start(
+        self, argv: list[str], stdin: bytes, env: dict[str, str], cwd: str, user: str | None
+    ) -> Running:
         """Start a command."""
         return self.request({"op": "run", "argv": argv, "env": env, "cwd": cwd, "user": user}, stdin, argv)
 
@@ -152,7 +163,7 @@ class Channel:
             with self._send_lock:
                 self._port.sendall(encode({"id": ident, **header}, body))
         except OSError as error:
-            raise MachineDied(f"the machine is gone\n{self._tail()}") from error
+            raise MachineGoneError(f"the machine is gone\n{self._tail()}") from error
         return running
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
@@ -162,7 +173,7 @@ class Channel:
             while not condition():
                 left = limit - time.monotonic()
                 if self._ended:
-                    raise MachineDied(f"the machine ended\n{self._tail()}")
+                    raise MachineGoneError(f"the machine ended\n{self._tail()}")
                 if left <= 0:
                     return False
                 self._condition.wait(left)

@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import cache, packages, wheels
+from . import cache, module, packages, units, wheels
 from .kernel import DEBIAN, kernel
 
 _SUITE = "trixie"
@@ -31,7 +31,9 @@ def debian() -> Path:
 
     def build(directory: Path) -> None:
         if os.geteuid() != 0:
-            raise packages.Unavailable("the machine's image is not built yet, and only root can build it")
+            raise packages.UnavailableError(
+                "the machine's image is not built yet, and only root can build it"
+            )
         packages.need({"debootstrap": "debootstrap", "mke2fs": "e2fsprogs", "setpriv": "util-linux"})
         root = directory / "root"
         packages.command(
@@ -55,7 +57,7 @@ def base() -> Path:
         # Into /usr/local, beside what Debian's own packages installed, as on a user's machine.
         _pip(root, "install", "--ignore-installed", *wheels.requirements())
 
-    inputs = [tree.parent.name, wheelhouse.name, Path(__file__).read_bytes()]
+    inputs: list[cache.Input] = [tree.parent.name, wheelhouse.name, Path(__file__)]
     return cache.entry("base", inputs, build) / "root"
 
 
@@ -96,6 +98,7 @@ def _configure(root: Path) -> None:
 def system() -> Path:
     """Return the ext4 file of the whole system."""
     kernels = [kernel(name) for name in DEBIAN]
+    modules = {one.release: module.built(one) for one in kernels}
     tree = base()
     wheel = wheels.project_wheel()
 
@@ -105,16 +108,22 @@ def system() -> Path:
             assert one.modules is not None
             target = root / "usr/lib/modules" / one.release
             shutil.copytree(one.modules / "lib/modules" / one.release, target)
+            for built in modules[one.release].glob("*.ko"):
+                (target / "updates").mkdir(exist_ok=True)
+                shutil.copy(built, target / "updates")
             packages.command(["depmod", "-b", str(root), one.release])
         shutil.copy(wheel, root / _WHEELHOUSE)
         _pip(root, "install", "--no-deps", f"/{_WHEELHOUSE}/{wheel.name}")
+        units.install(root)
         packages.command(
             ["mke2fs", "-q", "-t", "ext4", "-J", "size=16", "-d", str(root), str(directory / "disk"), _SIZE]
         )
         shutil.rmtree(root)
 
-    inputs = [tree.parent.name, wheel.parent.name, *(one.release for one in kernels)]
-    return cache.entry("system", [*inputs, Path(__file__).read_bytes()], build, keep=3) / "disk"
+    inputs: list[cache.Input] = [tree.parent.name, wheel.parent.name]
+    inputs += [f"{release} {directory.name}" for release, directory in modules.items()]
+    inputs += [*units.sources(), Path(units.__file__), Path(__file__)]
+    return cache.entry("system", inputs, build, keep=3) / "disk"
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def _module_bytes(path: Path) -> bytes:
 
 
 class _Archive:
-    """A cpio archive in the "newc" format (kernel: Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    """A cpio archive, "newc" (the kernel's Documentation/driver-api/early-userspace/buffer-format.rst)."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

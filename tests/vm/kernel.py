@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 
-from . import cache, packages
+from . import cache, packages, sanitizer
 
 # What a machine is asked for -> what its kernel's packages are called in Debian 12. The newest wins.
 DEBIAN = {
@@ -36,9 +36,8 @@ class Kernel:
 def kernel(name: str) -> Kernel:
     """Return a kernel by its name, downloaded or built when it is not there yet."""
     if name == SANITIZER:
-        from . import sanitizer
-
-        return sanitizer.kernel()
+        release, tree = sanitizer.tree()
+        return Kernel(release, tree / "vmlinuz", None, tree)
     headers_package = packages.newest(DEBIAN[name])
     release = headers_package.removeprefix("linux-headers-")
     headers = Path("/usr/src") / headers_package
@@ -50,7 +49,7 @@ def kernel(name: str) -> Kernel:
         shutil.copytree(_modules_of(files, release), directory / "lib" / "modules" / release)
         packages.command(["depmod", "-b", str(directory), release])
 
-    entry = cache.entry(f"kernel-{name}", [release, Path(__file__).read_bytes()], build)
+    entry = cache.entry(f"kernel-{name}", [release, Path(__file__)], build)
     return Kernel(release, entry / "vmlinuz", entry, headers)
 
 
@@ -63,20 +62,20 @@ def _modules_of(files: Path, release: str) -> Path:
 
 
 def load_order(kernel: Kernel, wanted: list[str]) -> list[Path]:
-    """List the module files to insert for these names, each after what it needs; built-in ones are left out."""
+    """List the module files to insert for these names, each after what it needs, without built-in ones."""
     if kernel.modules is None:
         return []
     tree = kernel.modules / "lib" / "modules" / kernel.release
     needs: dict[str, list[str]] = {}
     for line in (tree / "modules.dep").read_text().splitlines():
-        path, _, rest = line.partition(":")
-        needs[path] = rest.split()
-    by_name = {_name(path): path for path in needs}
+        file, _, rest = line.partition(":")
+        needs[file] = rest.split()
+    by_name = {_name(file): file for file in needs}
     order: list[str] = []
     for name in wanted:
-        path = by_name.get(name)
+        path: str | None = by_name.get(name)
         # modules.dep lists what a module needs from the nearest to the deepest.
-        for one in [*reversed(needs[path]), path] if path else []:
+        for one in [] if path is None else [*reversed(needs[path]), path]:
             if one not in order:
                 order.append(one)
     return [tree / path for path in order]

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import socket
 import subprocess
 import tarfile
 import tempfile
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import cache, image, initramfs, packages
+from . import cache, image, initramfs, kernel_log, module, packages
 from .agent import PORT_NAME
 from .channel import Channel, Done, MachineError, Running
 from .initramfs import Start
@@ -35,13 +33,6 @@ MACHINES = {
     "debian13": ("6.12", Start.SYSTEMD),
     "sanitizer": ("sanitizer", Start.QUICK),
 }
-
-# Lines of a kernel's log which mean that something in the kernel is wrong, whoever found it.
-_REPORT = re.compile(
-    r"BUG:|WARNING:|KASAN:|UBSAN:|Oops:|general protection fault|possible recursive locking|INFO: task"
-    r"|suspicious RCU usage|circular locking|kernel panic -|ODEBUG|unreferenced object",
-    re.IGNORECASE,
-)
 
 
 class Machine:
@@ -96,15 +87,15 @@ class Machine:
         first = self._dir / "initramfs"
         first.write_bytes(initramfs.build(self.kernel))
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, (self._dir / "qemu.log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(first, theirs.fileno()),
                 pass_fds=[theirs.fileno()],
                 stdin=None if self._interactive else subprocess.DEVNULL,
                 stdout=None if self._interactive else subprocess.DEVNULL,
-                stderr=(self._dir / "qemu.log").open("wb"),
+                stderr=log,
             )
-        self._channel = Channel(ours, self.kill, self._lifetime, self._tail)
+        self._channel = Channel(ours, self.kill, self._lifetime, self.tail)
         self._channel.wait_for_hello(self._boot_timeout)
 
     def _command(self, first: Path, port: int) -> list[str]:
@@ -142,7 +133,7 @@ class Machine:
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise MachineError(f"{self.name} did not power off in {timeout} s\n{self._tail()}") from None
+            raise MachineError(f"{self.name} did not power off in {timeout} s\n{self.tail()}") from None
         finally:
             self.kill()
 
@@ -218,6 +209,14 @@ class Machine:
         self.run(["mkdir", "-p", target])
         self.run(["tar", "-x", "--no-same-owner", "-C", target], stdin=buffer.getvalue())
 
+    def load_module(self, *parameters: str) -> None:
+        """Load nld.ko (``name=value`` each); a kernel that is not in the image gets it carried in."""
+        if self.kernel.modules is not None:
+            self.run(["modprobe", "nld", *parameters])
+        else:
+            self.put("/run/nld.ko", (module.built(self.kernel) / "nld.ko").read_bytes())
+            self.run(["insmod", "/run/nld.ko", *parameters])
+
     # -- what the kernel said
 
     def console(self) -> str:
@@ -231,9 +230,10 @@ class Machine:
 
     def reports(self) -> list[str]:
         """List the lines of the kernel's log that report something wrong in the kernel."""
-        return [line for line in self.log().splitlines() if _REPORT.search(line)]
+        return kernel_log.reports(self.log())
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """Return the end of the console, for a message."""
         words = self.console()
         if self._dir is not None and (self._dir / "qemu.log").exists():
             words += (self._dir / "qemu.log").read_text(errors="replace")

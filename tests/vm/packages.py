@@ -18,23 +18,27 @@ from pathlib import Path
 from . import cache
 
 _SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
-_APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600"]
+_APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"]
 _QUIET = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """This machine cannot run the virtual machines; the text says what is missing."""
 
 
 def command(argv: list[str], *, cwd: Path | None = None, timeout: float = 1800, wide: bool = False) -> str:
-    """Run a build step; failing, it raises with the end of the step's own output."""
+    """Run a build step and return its output (``wide``: its errors too); failing, it raises.
+
+    ``timeout`` is in seconds.
+    """
     try:
         done = subprocess.run(
             argv, cwd=cwd, env=_QUIET, timeout=timeout, text=True, errors="replace", check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if wide else subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if wide else subprocess.PIPE,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise Unavailable(f"{argv[0]} is not installed on this machine") from error
+        raise UnavailableError(f"{argv[0]} is not installed on this machine") from error
     if done.returncode:
         tail = "\n".join(((done.stdout or "") + (done.stderr or "")).splitlines()[-40:])
         raise RuntimeError(f"{' '.join(argv)} ended with {done.returncode}:\n{tail}")
@@ -44,7 +48,7 @@ def command(argv: list[str], *, cwd: Path | None = None, timeout: float = 1800, 
 def stanza() -> dict[str, str]:
     """Read the first stanza of the machine's Debian sources: its mirror, suite and key."""
     if not _SOURCES.exists():
-        raise Unavailable(f"{_SOURCES} does not exist: the images are made on a Debian machine")
+        raise UnavailableError(f"{_SOURCES} does not exist: the images are made on a Debian machine")
     fields: dict[str, str] = {}
     for line in _SOURCES.read_text().split("\n\n")[0].splitlines():
         name, separator, value = line.partition(":")
@@ -90,14 +94,14 @@ def need(programs: dict[str, str], *, backports: bool = False) -> None:
     if not missing:
         return
     if os.geteuid() != 0:
-        raise Unavailable(f"missing packages: {', '.join(missing)} (only root can install them)")
+        raise UnavailableError(f"missing packages: {', '.join(missing)} (only root can install them)")
     with cache.locked("apt"):
         _update()
         suite_option = ["-t", add_backports()] if backports else []
         command([*_APT, "install", "--no-install-recommends", *suite_option, *missing])
     still = [program for program in programs if not _found(program)]
     if still:
-        raise Unavailable(f"{', '.join(missing)} installed, but not found: {', '.join(still)}")
+        raise UnavailableError(f"{', '.join(missing)} installed, but not found: {', '.join(still)}")
 
 
 def _found(program: str) -> bool:
@@ -110,12 +114,12 @@ def emulator() -> str:
     need({"qemu-img": "qemu-utils"})
     if _version(program) < 10:
         if os.geteuid() != 0:
-            raise Unavailable("QEMU 10 or later is not installed (only root can install it)")
+            raise UnavailableError("QEMU 10 or later is not installed (only root can install it)")
         with cache.locked("apt"):
             _update()
             command([*_APT, "install", "--no-install-recommends", "-t", add_backports(), "qemu-system-x86"])
         if _version(program) < 10:
-            raise Unavailable("no QEMU 10 or later in this release's backports")
+            raise UnavailableError("no QEMU 10 or later in this release's backports")
     return program
 
 
@@ -133,11 +137,20 @@ def newest(pattern: str) -> str:
         # A name may stay known after its package is gone.
         if "Candidate: (none)" not in command(["apt-cache", "policy", name]):
             return name
-    raise Unavailable(f"no package {pattern} in this machine's archive")
+    raise UnavailableError(f"no package {pattern} in this machine's archive")
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
+
+
+def _download(package: str, directory: Path) -> None:
+    """Fetch one package; a connection that went silent (apt waits for it without an end) is made anew."""
+    argv = [*_APT, "-o", "APT::Sandbox::User=root", "download", package]
+    try:
+        command(argv, cwd=directory, timeout=240)
+    except subprocess.TimeoutExpired:
+        command(argv, cwd=directory, timeout=600)
 
 
 def unpacked(package: str) -> Path:
@@ -145,9 +158,9 @@ def unpacked(package: str) -> Path:
 
     def build(directory: Path) -> None:
         _update()
-        command([*_APT, "-o", "APT::Sandbox::User=root", "download", package], cwd=directory)
+        _download(package, directory)
         archive = next(directory.glob("*.deb"))
         command(["dpkg-deb", "-x", str(archive), str(directory / "files")])
         archive.unlink()
 
-    return cache.entry(f"deb-{package.split('+')[0]}", [package], build) / "files"
+    return cache.entry("deb-" + package.replace("+", "."), [package], build) / "files"

@@ -45,7 +45,7 @@ def wheelhouse() -> Path:
 
     def build(directory: Path) -> None:
         platforms = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64"]
-        options = ["--quiet", "--only-binary=:all:", "--implementation=cp", f"--python-version={GUEST_PYTHON}"]
+        options = ["--quiet", "--only-binary=:all:", f"--python-version={GUEST_PYTHON}"]
         for platform in platforms:
             options += ["--platform", platform]
         packages.command(
