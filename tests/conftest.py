@@ -1,0 +1,21 @@
+"""What all tests have in common: the ``namespace`` mark.
+
+A test with it needs a private network namespace with a real kernel table.  Where this host cannot make
+one, the test is skipped with the reason; ``tests/vm`` runs the same tests in virtual machines.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stand import can_make_namespaces, stand
+
+__all__ = ["stand"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a namespace where there can be none."""
+    marked = [item for item in items if item.get_closest_marker("namespace")]
+    if marked and (reason := can_make_namespaces()):
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"no private network namespace: {reason}"))
