@@ -29,7 +29,7 @@ from nld.records.destination import (
     parse_prefix,
     spoken,
 )
-from nld.records.encap import EncapRecord
+from nld.records.encap import EncapRecord, Ip6EncapRecord, IpEncapRecord
 from nld.records.metrics import MetricsRecord
 from nld.records.names import NLD_PROTOCOL, TYPE_NUMBERS, Database, Names
 from nld.records.nexthop import SETTABLE_FLAGS, Flow, NextHopRecord
@@ -285,6 +285,12 @@ class Composition:
         return leg
 
     def _encap(self, record: EncapRecord, field: str) -> tuple[int, Encap]:
+        if isinstance(record, IpEncapRecord | Ip6EncapRecord) and record.opts is not None:
+            # A kernel with CONFIG_FORTIFY_SOURCE stops in ip_tun_parse_opts with the routing lock held:
+            # on 6.18 one such route, even in a user namespace, ended all netlink of the machine.
+            self._refuse(
+                f"{field}.opts", "nld does not write tunnel options: they crash Linux 6.18", Unsupported
+            )
         try:
             return tunnels.build(record, self._names, _TunnelLinks(self, field))
         except ValueError as error:

@@ -167,12 +167,12 @@ def build(record: EncapRecord, names: Names, links: LinkIndexes) -> tuple[int, E
         case IpEncapRecord():
             return EncapType.IP, IpEncap(
                 id=record.id, dst=_packed(record.dst, 4), src=_packed(record.src, 4), tos=record.tos,
-                ttl=record.ttl, flags=_flags(record), opts=_bytes(record.opts),
+                ttl=record.ttl, flags=_flags(record),
             )  # fmt: skip
         case Ip6EncapRecord():
             return EncapType.IP6, Ip6Encap(
                 id=record.id, dst=_packed(record.dst, 16), src=_packed(record.src, 16), tc=record.tc,
-                hoplimit=record.hoplimit, flags=_flags(record), opts=_bytes(record.opts),
+                hoplimit=record.hoplimit, flags=_flags(record),
             )  # fmt: skip
         case Seg6EncapRecord():
             return EncapType.SEG6, Seg6Encap(
@@ -222,10 +222,6 @@ def _packed(text: str | None, size: int) -> bytes | None:
 
 def _addresses(texts: list[str]) -> tuple[bytes, ...]:
     return tuple(socket.inet_pton(socket.AF_INET6, text) for text in texts)
-
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else bytes.fromhex(text)
 
 
 def _flags(record: IpEncapRecord | Ip6EncapRecord) -> int | None:

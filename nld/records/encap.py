@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from nld.records.destination import INET, INET6, parse_address
-from nld.records.model import U8, U64, Device, Named, Record
+from nld.records.model import U8, U64, Device, FieldError, Named, Record
 
 
 def _key_id(value: Any) -> Any:
@@ -68,7 +68,7 @@ class _IpTunnel(Record):
     seq: bool | None = None
     """Send sequence numbers (TUNNEL_SEQ)."""
     opts: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})*$")] | None = None
-    """Options of geneve, vxlan or erspan: content of LWTUNNEL_IP_OPTS in hexadecimal."""
+    """Options of geneve, vxlan or erspan: content of LWTUNNEL_IP_OPTS in hexadecimal. Output only."""
 
 
 class IpEncapRecord(_IpTunnel):
@@ -246,21 +246,23 @@ def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
     """``ip``'s flat encapsulation made an object again; a new dict.
 
     ``own``  names of fields that the record itself has as well, so that nobody can say whose they are.
-    ValueError where the encapsulation cannot be told from the route.
+    FieldError where the encapsulation cannot be told from the route.
     """
     kind = fields["encap"]
     flat = _FLAT.get(kind)
     if flat is None:
-        raise ValueError(
-            f"encap '{kind}' must be an object such as {{\"type\": ...}}; "
-            f"as a word it may be one of {', '.join(_FLAT)}"
+        raise FieldError(
+            "encap",
+            f"'{kind}' must be an object such as {{\"type\": ...}}; "
+            f"as a word it may be one of {', '.join(_FLAT)}",
         )
     if kind == "seg6local" and (fields.get("action") not in {"End.T", "End.DT6"} or "vrftable" in fields):
         flat -= {"table"}
     if lost := sorted(flat & own & fields.keys()):
-        raise ValueError(
-            f"encap '{kind}' as ip prints it repeats the field {lost[0]}, so that the route's own is lost; "
-            f'write {{"encap": {{"type": ..., "{lost[0]}": ...}}}} instead, as nld prints it in the form full'
+        raise FieldError(
+            "encap",
+            f"'{kind}' as ip prints it repeats the field {lost[0]}, so that the route's own is lost; "
+            f'write {{"encap": {{"type": ..., "{lost[0]}": ...}}}} instead, as nld does in the form full',
         )
     inner = {"type": kind} | {name: value for name, value in fields.items() if name in flat}
     return {name: value for name, value in fields.items() if name not in flat} | {"encap": inner}
