@@ -55,7 +55,7 @@ class LookupWords:
             raise HelpWanted("get")
         found = values.parse_prefix(word, self.family)
         if isinstance(found, str):
-            wants_word = word[:1].isalpha() and ":" not in word
+            wants_word = word[:1].isalpha() and not {":", "/"} & set(word)
             raise line.refusal(
                 f'"{word}" is neither a word of get nor an address' if wants_word else f"address {found}",
                 expected="an address such as 192.0.2.1 or 2001:db8::1, or from, iif, oif, mark, tos, ...",

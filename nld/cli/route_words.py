@@ -145,7 +145,7 @@ class RouteWords:
             )
         found = values.parse_prefix(word, self.family)
         if isinstance(found, str):
-            wants_word = word[:1].isalpha() and ":" not in word
+            wants_word = word[:1].isalpha() and not {":", "/"} & set(word)
             raise line.refusal(
                 f'"{word}" is neither a word of a route nor a prefix'
                 if wants_word

@@ -84,7 +84,7 @@ class SelectorWords:
             raise HelpWanted("list")
         found = values.parse_prefix(word, self.family)
         if isinstance(found, str):
-            wants_word = word[:1].isalpha() and ":" not in word
+            wants_word = word[:1].isalpha() and not {":", "/"} & set(word)
             raise line.refusal(
                 f'"{word}" is neither a selector nor a prefix' if wants_word else f"destination {found}",
                 expected="a selector such as table, dev or proto, or a prefix such as 10.0.0.0/8",

@@ -9,6 +9,8 @@ the protocol of routes whose words name none.
 ``tests/cli/test_forms.py`` runs every form with the real ``ip``.
 """
 
+# ruff: noqa: E501 (a form stands on one line, however long)
+
 from __future__ import annotations
 
 from typing import NamedTuple
