@@ -126,11 +126,13 @@ class Connection(asyncio.Protocol):
         return self._decoder.pending + self._transport.get_write_buffer_size()
 
     def evict(self) -> None:
-        """Close at once, to free what it holds; with a typed error where the peer can still get one."""
+        """Close, to free what it holds; with a typed error if the peer reads what it is sent."""
+        if self._writable is not None:
+            self._transport.abort()
+            return
         limit = self._server.limits.partial_bytes
         message = f"messages half sent and replies not read hold more than {limit} bytes in all"
         self._fail(LimitExceeded(message, field="partial_bytes"))
-        self._transport.abort()
 
     def stop(self) -> asyncio.Task[None] | None:
         """Take no further call; end a stream; return the task to wait for, if any."""
