@@ -5,11 +5,12 @@ attributes) without ``RTA_DST``.  The prefix length stays in it.  A table of a m
 handful of shapes, so a dictionary keyed by these bytes replaces a million decodings, and
 ``route.decode(shape)`` explains one when needed.
 
-The kernel writes RTA_TABLE, RTA_DST, then the rest; a message in that order is cut with three
-slices.  Any other order, or a repeated RTA_DST, goes the general way with the same result.
+The kernel writes RTA_TABLE, RTA_DST, then the rest; a message that begins so is cut with three
+slices.  Any other order goes the general way with the same result.
 
 A cut checks what it needs: the message's length, the header, the place and size of RTA_DST.
-Attributes behind it are first looked at by ``route.decode(shape)``, which may yet raise.
+Attributes behind it are first looked at by ``route.decode(shape)``, which may yet raise.  A second
+RTA_DST, which no kernel sends, would stay in the shape.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ BulkCut: TypeAlias = tuple[int, int, int, int, bytes, bytes]
 
 _HEAD = struct.Struct("=IHHII B11x I4xI")
 """Netlink header; family and the rest of rtmsg; two attribute headers as words, a value between."""
+
+_PAYLOAD_HEAD = struct.Struct("=B11xI4xI")
+"""The same without the netlink header."""
 
 _ATTRIBUTE = struct.Struct("=HH")
 
@@ -55,6 +59,13 @@ class Cut(NamedTuple):
 def cut(payload: bytes | bytearray | memoryview) -> Cut:
     """Cut one route payload.  Raises :class:`MalformedMessage`."""
     data = bytes(payload)
+    if len(data) >= 44:
+        family, first, second = _PAYLOAD_HEAD.unpack_from(data)
+        if first == _TABLE:
+            if second == _DST4 and family == _INET:
+                return Cut(data[:20] + data[28:], data[24:28])
+            if second == _DST6 and family == _INET6:
+                return Cut(data[:20] + data[40:], data[24:40])
     return Cut(*_cut(data, 0, len(data)))
 
 
@@ -75,7 +86,7 @@ def walk_cuts(datagram: bytes) -> list[BulkCut]:
         length, kind, flags, sequence, port_id, family, first, second = unpack_from(datagram, offset)
         stop = offset + length
         if first == _TABLE and kind in _ROUTES and stop <= end:
-            if second == _DST4 and family == _INET and length >= 60:
+            if second == _DST4 and family == _INET and length >= 44:
                 append((kind, flags, sequence, port_id,
                         datagram[offset + 16 : offset + 36] + datagram[offset + 44 : stop],
                         datagram[offset + 40 : offset + 44]))  # fmt: skip
