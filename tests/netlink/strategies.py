@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nld.netlink import address, encapsulation, link, nexthop, route, rule
 from nld.netlink.attribute import ADDRESS, BYTES, FLAG, STRING, Attribute, Kind, Table
 from nld.netlink.form import Form
+from nld.netlink.registry import EncapType
 from nld.netlink.route import ADDRESS_SIZE, Via
 from nld.netlink.segments import SegmentHeader
 
@@ -120,7 +121,7 @@ def tunnelled(objects: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
     def agree(subject: Any) -> Any:
         if isinstance(subject.encap, encapsulation.OpaqueEncap):
-            subject.encap_type = int(encapsulation.EncapType.BPF)
+            subject.encap_type = int(EncapType.BPF)
         else:
             subject.encap_type = subject.encap.TYPE if subject.encap else None
         return subject
