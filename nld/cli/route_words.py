@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nld.cli import names, values
+from nld.cli import metric_words, names, values
 from nld.cli.encap_words import encap
 from nld.cli.line import REFUSED, Line, abbreviates
-from nld.cli.values import INET, INET6, U8, U32
+from nld.cli.values import INET, INET6, U8
 from nld.cli.vocabulary import TYPES, Word, choice, find, route_type
 
 LOCAL_TABLE_TYPES = ("local", "broadcast", "nat", "anycast")
@@ -330,51 +330,6 @@ def check_device(line: Line) -> None:
         )
 
 
-def _lockable_number(name: str, maximum: int = U32) -> Word[RouteWords]:
-    def read(route: RouteWords) -> None:
-        route.lockable(name, "a number")
-        route.metric(name, values.number(route.line, name, maximum))
-
-    return Word(name, read, "[lock] NUMBER", name in ("mtu", "advmss", "hoplimit"), "a metric")
-
-
-def _switch(name: str) -> Word[RouteWords]:
-    def read(route: RouteWords) -> None:
-        route.line.argument("0 or 1")
-        route.metric(name, values.switch(route.line, name))
-
-    return Word(name, read, "0|1", about="a metric")
-
-
-def _milliseconds(name: str, scale: int, *, exact: bool, always_locked: bool = False) -> Word[RouteWords]:
-    """A time metric; the kernel keeps ``scale`` units to the millisecond, a bare number is in those."""
-
-    def read(route: RouteWords) -> None:
-        if always_locked:
-            route.lock(name)
-            route.line.argument("a time")
-        else:
-            route.lockable(name, "a time")
-        value, raw = values.time(route.line, name)
-        if raw and scale > 1:
-            route.metric(name, value / scale if value % scale else value // scale)
-        else:
-            route.metric(name, value)
-
-    return Word(name, read, "TIME", exact, "a metric, such as 300ms")
-
-
-def _features(route: RouteWords) -> None:
-    route.line.argument("ecn")
-    choice(route.line, "feature", ("ecn",))
-    route.metric("ecn", True)
-
-
-def _congestion(route: RouteWords) -> None:
-    route.lockable("congestion", "a congestion control algorithm")
-    route.metric("congestion", route.line.word)
-
-
 R = RouteWords
 HOP_WORDS: tuple[Word[RouteWords], ...] = (
     Word("via", R._gateway, "[FAMILY] ADDRESS", True, "the gateway"),
@@ -398,21 +353,21 @@ WORDS: tuple[Word[RouteWords], ...] = (
     Word("priority", R._metric, "NUMBER", False, "same as metric"),
     Word("preference", R._metric, "NUMBER", True, "same as metric"),
     Word("scope", R._scope_word, "SCOPE", True, "global, link or host"),
-    _lockable_number("mtu"),
-    _lockable_number("hoplimit", U8),
-    _lockable_number("advmss"),
-    _lockable_number("reordering"),
-    _milliseconds("rtt", 8, exact=True),
-    _milliseconds("rto_min", 1, exact=True, always_locked=True),
-    _lockable_number("window"),
-    _lockable_number("cwnd"),
-    _lockable_number("initcwnd"),
-    _lockable_number("initrwnd"),
-    Word("features", _features, "FEATURE", False, "ecn"),
-    _switch("quickack"),
-    Word("congctl", _congestion, "[lock] NAME", False, "congestion control algorithm"),
-    _milliseconds("rttvar", 4, exact=False),
-    _lockable_number("ssthresh"),
+    metric_words.lockable("mtu"),
+    metric_words.lockable("hoplimit", U8),
+    metric_words.lockable("advmss"),
+    metric_words.lockable("reordering"),
+    metric_words.milliseconds("rtt", 8, exact=True),
+    metric_words.milliseconds("rto_min", 1, exact=True, always_locked=True),
+    metric_words.lockable("window"),
+    metric_words.lockable("cwnd"),
+    metric_words.lockable("initcwnd"),
+    metric_words.lockable("initrwnd"),
+    Word("features", metric_words.features, "FEATURE", False, "ecn"),
+    metric_words.switch("quickack"),
+    Word("congctl", metric_words.congestion, "[lock] NAME", False, "congestion control algorithm"),
+    metric_words.milliseconds("rttvar", 4, exact=False),
+    metric_words.lockable("ssthresh"),
     Word("realms", R._realms, "REALM", False, "realm of the route"),
     Word("onlink", R._onlink, "", True, "the gateway is on this link whatever the addresses say"),
     Word("nhid", R._nexthop_id, "ID", True, "a nexthop object"),
@@ -424,6 +379,6 @@ WORDS: tuple[Word[RouteWords], ...] = (
     Word("pref", R._preference, "PREF", False, "router preference (IPv6)"),
     Word("encap", R._encap, "ENCAP", True, "tunnel encapsulation"),
     Word("ttl-propagate", R._ttl_propagate, "enabled|disabled", True, "copy the TTL (MPLS)"),
-    _switch("fastopen_no_cookie"),
+    metric_words.switch("fastopen_no_cookie"),
 )
 """The words of a route, in ``ip``'s order; ``nexthop`` and ``[to] [TYPE] PREFIX`` are handled apart."""

@@ -1,0 +1,67 @@
+"""The words of a route's metrics: ``mtu [lock] 1400``, ``rtt 300ms``, ``features ecn`` and their like.
+
+Each function here makes a row of the route's table of words, or reads one.  Times become milliseconds, as
+``ip -j`` prints them; a bare number is in the kernel's own units (1/8 ms of rtt, 1/4 ms of rttvar).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nld.cli import values
+from nld.cli.values import U32
+from nld.cli.vocabulary import Word, choice
+
+if TYPE_CHECKING:
+    from nld.cli.route_words import RouteWords
+
+
+def lockable(name: str, maximum: int = U32) -> Word[RouteWords]:
+    """A metric that is a number, 0 to ``maximum``, and may be locked."""
+
+    def read(route: RouteWords) -> None:
+        route.lockable(name, "a number")
+        route.metric(name, values.number(route.line, name, maximum))
+
+    return Word(name, read, "[lock] NUMBER", name in ("mtu", "advmss", "hoplimit"), "a metric")
+
+
+def switch(name: str) -> Word[RouteWords]:
+    """A metric that is 0 or 1."""
+
+    def read(route: RouteWords) -> None:
+        route.line.argument("0 or 1")
+        route.metric(name, values.switch(route.line, name))
+
+    return Word(name, read, "0|1", about="a metric")
+
+
+def milliseconds(name: str, scale: int, *, exact: bool, always_locked: bool = False) -> Word[RouteWords]:
+    """A time metric; the kernel keeps ``scale`` units to the millisecond, a bare number is in those."""
+
+    def read(route: RouteWords) -> None:
+        if always_locked:
+            route.lock(name)
+            route.line.argument("a time")
+        else:
+            route.lockable(name, "a time")
+        value, raw = values.time(route.line, name)
+        if raw and scale > 1:
+            route.metric(name, value / scale if value % scale else value // scale)
+        else:
+            route.metric(name, value)
+
+    return Word(name, read, "TIME", exact, "a metric, such as 300ms")
+
+
+def features(route: RouteWords) -> None:
+    """``ecn``, the one feature that ``ip`` knows."""
+    route.line.argument("ecn")
+    choice(route.line, "feature", ("ecn",))
+    route.metric("ecn", True)
+
+
+def congestion(route: RouteWords) -> None:
+    """The name of a TCP congestion control algorithm."""
+    route.lockable("congestion", "a congestion control algorithm")
+    route.metric("congestion", route.line.word)
