@@ -4,6 +4,9 @@ Links are made by netlink messages rather than by ``ip``, which minimal hosts an
 is one end of a veth pair whose other end waits, up, in a second network namespace: so ``ip link`` shows
 what one expects and nothing else, and the link has carrier.  A kernel without veth gets dummy links.
 
+The kernel brings a link up and gives it its IPv6 addresses in the background; :func:`make` returns when
+that is over, so that what follows sees a network at rest.
+
 These few synchronous requests build the world that nld then runs in, which is why they do not go through
 nld.kernel; the daemon's own netlink traffic does.
 """
@@ -13,8 +16,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
@@ -22,7 +27,7 @@ from pathlib import Path
 from nld.errors import Unsupported, errno_name
 from nld.netlink.attribute import pack
 from nld.netlink.header import Flag, MessageType, frame, split
-from nld.netlink.registry import AF, IFA, IFLA, IFLA_INFO, RTM, AddressFlag, LinkFlag
+from nld.netlink.registry import AF, IFA, IFLA, IFLA_INFO, RTM, RTNLGRP, AddressFlag, LinkFlag, Scope
 
 MOST_LINKS = 254
 """192.0.2.1/24 is the first, 192.0.255.1/24 the last that this scheme has."""
@@ -33,12 +38,24 @@ _ADDRESS = struct.Struct("=BBBBi")  # struct ifaddrmsg: family, prefix length, f
 _NEW = Flag.REQUEST | Flag.ACK | Flag.CREATE | Flag.EXCL
 
 
-class Channel:
-    """A NETLINK_ROUTE socket that stays in the network namespace in which it was opened."""
+_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1  # linux/socket.h, linux/netlink.h
 
-    def __init__(self) -> None:
+REST_SECONDS = 5.0
+"""The longest that :func:`make` waits for the kernel's background work, as for a link that gets no
+link-local address because the system is set up so."""
+
+
+class Channel:
+    """A NETLINK_ROUTE socket that stays in the network namespace in which it was opened.
+
+    ``group``  a multicast group to listen to (RTNLGRP_*); None: answers only.
+    """
+
+    def __init__(self, group: int | None = None) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
         self._sequence = 0
+        if group is not None:
+            self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
 
     def ask(self, message_type: int, flags: int, payload: bytes) -> None:
         """Send one request and wait for its acknowledgement. Raises OSError with the kernel's errno."""
@@ -52,15 +69,34 @@ class Channel:
                         raise OSError(-number, os.strerror(-number))
                     return
 
+    def dump(self, message_type: int, payload: bytes) -> Iterator[bytes]:
+        """The payload of each object that the kernel lists."""
+        self._sequence += 1
+        self._socket.send(frame(message_type, Flag.REQUEST | Flag.DUMP, self._sequence, payload))
+        while True:
+            for message in split(self._socket.recv(65536)):
+                if message.type in {MessageType.DONE, MessageType.ERROR}:
+                    return
+                yield bytes(message.payload)
+
+    def heard(self, seconds: float) -> bool:
+        """Wait for notifications, and drop all that are there; False if none came in time."""
+        if not select.select([self._socket], [], [], max(0.0, seconds))[0]:
+            return False
+        with contextlib.suppress(OSError):  # EAGAIN: all read; ENOBUFS: some lost, which tells us as much
+            while True:
+                self._socket.recv(65536, socket.MSG_DONTWAIT)
+        return True
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
 
 @contextlib.contextmanager
-def channel() -> Iterator[Channel]:
+def channel(group: int | None = None) -> Iterator[Channel]:
     """A :class:`Channel` into the present network namespace, for a ``with`` block."""
-    opened = Channel()
+    opened = Channel(group)
     try:
         yield opened
     finally:
@@ -75,38 +111,64 @@ def addresses(position: int) -> tuple[IPv4Interface, IPv6Interface]:
     )
 
 
-def skip_address_detection() -> None:
-    """Have new IPv6 addresses of this network namespace usable at once, the link-local ones too.
-
-    Where /proc/sys is read-only, as in some containers, only the link-local ones stay tentative for a
-    second; ours are added without detection anyway.
-    """
-    for setting in ("accept_dad", "dad_transmits"):
-        with contextlib.suppress(OSError):
-            Path("/proc/sys/net/ipv6/conf/default", setting).write_text("0")
-
-
 def make(count: int, here: Channel, there: Channel, there_descriptor: int) -> None:
-    """Loopback and links nld0 to nld<count-1>, up and addressed.
+    """Loopback and links nld0 to nld<count-1>, up and addressed, in the present network namespace.
 
-    ``here``              a channel into the namespace that gets the links.
+    ``here``              a channel into it.
     ``there``             a channel into the one that gets the other ends, and
     ``there_descriptor``  a descriptor of that one (``/proc/.../ns/net``).
 
     Raises Unsupported if the kernel has neither veth nor dummy links.
     """
+    flags = AddressFlag(0) if _skip_address_detection() else AddressFlag.NODAD
+    with channel(RTNLGRP.IPV6_IFADDR) as notifications:
+        _up(here, "lo")
+        expected = set()
+        for position in range(count):
+            name = f"nld{position}"
+            try:
+                _make_pair(here, name, there_descriptor)
+                _up(there, name)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                _make_dummy(here, name)
+            _up(here, name)
+            expected |= _address(here, name, *addresses(position), flags)
+        _rest(here, notifications, expected)
+
+
+def _rest(here: Channel, notifications: Channel, expected: set[tuple[int, int]]) -> None:
+    """Wait until every IPv6 address of ``expected`` (interface index, scope) is in use."""
+    deadline = time.monotonic() + REST_SECONDS
+    while not expected <= _in_use(here):
+        if not notifications.heard(deadline - time.monotonic()):
+            return
+    # The address is marked before its routes are made, under the lock that any change takes: take it.
     _up(here, "lo")
-    for position in range(count):
-        name = f"nld{position}"
-        try:
-            _make_pair(here, name, there_descriptor)
-            _up(there, name)
-        except OSError as error:
-            if error.errno != errno.EOPNOTSUPP:
-                raise
-            _make_dummy(here, name)
-        _up(here, name)
-        _address(here, name, *addresses(position))
+
+
+def _in_use(here: Channel) -> set[tuple[int, int]]:
+    found = set()
+    for payload in here.dump(RTM.GETADDR, _ADDRESS.pack(AF.INET6, 0, 0, 0, 0)):
+        _, _, flags, scope, index = _ADDRESS.unpack_from(payload)
+        if not flags & AddressFlag.TENTATIVE:
+            found.add((index, scope))
+    return found
+
+
+def _skip_address_detection() -> bool:
+    """Have new IPv6 addresses of this network namespace usable at once.
+
+    False where /proc/sys is read-only, as in some containers: then ours are added without detection, and
+    only the link-local ones take their second or two.
+    """
+    try:
+        for setting in ("accept_dad", "dad_transmits"):
+            Path("/proc/sys/net/ipv6/conf/default", setting).write_text("0")
+    except OSError:
+        return False
+    return True
 
 
 def _make_pair(here: Channel, name: str, there_descriptor: int) -> None:
@@ -142,10 +204,13 @@ def _up(where: Channel, name: str) -> None:
     where.ask(RTM.NEWLINK, Flag.REQUEST | Flag.ACK, header + _name(name))
 
 
-def _address(where: Channel, name: str, four: IPv4Interface, six: IPv6Interface) -> None:
-    index = _index(name)
+def _address(
+    where: Channel, name: str, four: IPv4Interface, six: IPv6Interface, flags: AddressFlag
+) -> set[tuple[int, int]]:
+    """Add both; which IPv6 addresses the link will have, the link-local one too, as (index, scope)."""
+    index = socket.if_nametoindex(name)
     for family, interface in ((AF.INET, four), (AF.INET6, six)):
-        payload = _ADDRESS.pack(family, interface.network.prefixlen, AddressFlag.NODAD, 0, index)
+        payload = _ADDRESS.pack(family, interface.network.prefixlen, flags, Scope.UNIVERSE, index)
         payload += pack(IFA.LOCAL, interface.packed) + pack(IFA.ADDRESS, interface.packed)
         if isinstance(interface, IPv4Interface):
             payload += pack(IFA.BROADCAST, interface.network.broadcast_address.packed)
@@ -155,7 +220,5 @@ def _address(where: Channel, name: str, four: IPv4Interface, six: IPv6Interface)
             without_ipv6 = {errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EACCES, errno.EADDRNOTAVAIL}
             if family != AF.INET6 or error.errno not in without_ipv6:
                 raise
-
-
-def _index(name: str) -> int:
-    return socket.if_nametoindex(name)
+            return set()
+    return {(index, Scope.UNIVERSE), (index, Scope.LINK)}

@@ -166,7 +166,6 @@ def _make_network(links: int) -> None:
     try:
         with network.channel() as there_channel:
             namespace.unshare(namespace.NEW_NETWORK)
-            network.skip_address_detection()
             with network.channel() as here:
                 network.make(links, here, there_channel, there)
     finally:
