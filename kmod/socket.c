@@ -119,25 +119,61 @@ static int do_flush(struct nld_net *nn, struct nld_request *req)
 	return err;
 }
 
+/*
+ * Under RCU: the longest prefix's first record, and its node.
+ *
+ * A walk down during which several changes happen could miss a prefix that
+ * came while it still saw that a longer one had gone, and so give an answer
+ * that was right at no time. So it is done again if anything changed; a few
+ * times only, because a lookup must not wait for writers.
+ */
+static const struct nld_route *get_longest(struct nld_net *nn,
+					   const struct nld_request *req,
+					   struct nld_node **node)
+{
+	const struct nld_trie *trie = &nn->trie[req->af];
+	const struct nld_route *route;
+	unsigned int again = 4;
+	u64 before;
+
+	for (;;) {
+		/* Pairs with the end of table_change(). */
+		before = atomic64_read_acquire(&nn->generation);
+		*node = nld_trie_lookup(trie, &req->key);
+		if (!*node)
+			route = NULL;
+		else
+			route = rcu_dereference((*node)->routes);
+		/* Pairs with the beginning of table_change(). */
+		smp_rmb();
+		if ((u64)atomic64_read(&nn->changing) == before)
+			return route;
+		/* A node that lost its records meanwhile is never an answer. */
+		if ((route || !*node) && !again--)
+			return route;
+	}
+}
+
 /* Under RCU: the record that a get asks for, and its key. */
 static const struct nld_route *get_find(struct nld_net *nn,
 					struct nld_request *req)
 {
 	struct nld_trie *trie = &nn->trie[req->af];
-	const struct nld_route *route;
+	const struct nld_route *route = NULL;
 	struct nld_node *node;
 
-	if (req->flags & NLD_F_LOOKUP)
-		node = nld_trie_lookup(trie, &req->key);
-	else
+	if (req->flags & NLD_F_LOOKUP) {
+		route = get_longest(nn, req, &node);
+	} else {
 		node = nld_trie_exact(trie, &req->key);
-	if (!node)
-		return NULL;
-	nld_node_key(trie, node, &req->key);
-	route = rcu_dereference(node->routes);
-	if (req->tb[NLD_A_METRIC])
-		while (route && route->metric != req->metric)
-			route = rcu_dereference(route->next);
+		if (node)
+			route = rcu_dereference(node->routes);
+		if (req->tb[NLD_A_METRIC])
+			while (route && route->metric != req->metric)
+				route = rcu_dereference(route->next);
+	}
+	if (route)
+		nld_node_key(trie, node, &req->key);
 	return route;
 }
 
