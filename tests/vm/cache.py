@@ -81,6 +81,9 @@ def entry(kind: str, inputs: Iterable[Input], build: Callable[[Path], None], *, 
     path = root() / f"{kind}-{key_of(inputs)}"
     with locked(kind):
         if not path.exists():
+            # We hold the lock: what another build of this kind left half made, it left by being killed.
+            for stale in _of_kind(f".partial-{kind}"):
+                shutil.rmtree(stale, ignore_errors=True)
             # In the cache itself and not in /tmp: a rename does not cross file systems.
             partial = Path(tempfile.mkdtemp(prefix=f".partial-{kind}-", dir=root()))
             try:
@@ -94,8 +97,12 @@ def entry(kind: str, inputs: Iterable[Input], build: Callable[[Path], None], *, 
     return path
 
 
+def _of_kind(kind: str) -> list[Path]:
+    # "kernel-6.1" is not the beginning of "kernel-6.1-rt": what follows the kind has no dash.
+    return [path for path in root().glob(f"{kind}-*") if path.name.rpartition("-")[0] == kind]
+
+
 def _prune(kind: str, keep: int) -> None:
-    entries = [path for path in root().glob(f"{kind}-*") if path.name.rpartition("-")[0] == kind]
-    entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    entries = sorted(_of_kind(kind), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in entries[keep:]:
         shutil.rmtree(old, ignore_errors=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 import pytest
 
@@ -11,7 +12,11 @@ from .bridge import required
 from .machine import Machine
 from .packages import UnavailableError
 
-Boot = Callable[..., Machine]
+
+class Boot(Protocol):
+    """Boots a machine by name; see ``Machine`` for the options."""
+
+    def __call__(self, name: str, *, memory: int = 1024) -> Machine: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,18 +25,31 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.fixture
-def boot() -> Iterator[Boot]:
-    """Boot machines by name (see ``Machine``); they end with the test."""
+@contextmanager
+def _machines() -> Iterator[Boot]:
     with ExitStack() as machines:
 
-        def start(name: str, **options: object) -> Machine:
+        def start(name: str, *, memory: int = 1024) -> Machine:
             try:
-                machine = Machine(name, **options)  # type: ignore[arg-type]  # checked where it is defined
+                machine = Machine(name, memory=memory)
             except UnavailableError as error:
                 if required():
                     raise
                 pytest.skip(str(error))
             return machines.enter_context(machine)
 
+        yield start
+
+
+@pytest.fixture
+def boot() -> Iterator[Boot]:
+    """Boot machines; they end with the test."""
+    with _machines() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def boot_module() -> Iterator[Boot]:
+    """Boot machines; they end with the file's last test."""
+    with _machines() as start:
         yield start

@@ -1,10 +1,10 @@
 """The disk of every machine: one Debian 13, with nld installed from its wheel.
 
-Three layers, because they change at different speeds: Debian as debootstrap makes it; the base, with the
-third-party wheels; the system, with the kernels' modules, nld, nld.ko and the units. Each is a copy of
-the one before, so a changed source costs seconds. The last becomes one ext4 file that no machine ever
-writes: each boots from a copy-on-write overlay. All are made on the host at its full speed; inside an
-emulated machine the same installation would take minutes.
+Made in steps which change at different speeds: Debian as debootstrap makes it; the base, with the
+third-party wheels; the disk, an ext4 file with the kernels' modules too. No machine ever writes it: each
+boots from a copy-on-write overlay. What is nld's own (its wheel installed by pip, nld.ko, the units) is a
+small archive beside it, unpacked at a machine's first boot, so a changed source costs seconds. All is
+made on the host at its full speed; inside an emulated machine the same would take minutes.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
+from functools import cache as once
 from pathlib import Path
 
-from . import cache, module, packages, units, wheels
-from .kernel import DEBIAN, kernel
+from . import cache, kernel_source, module, packages, units, wheels
+from .kernel import DEBIAN, Kernel, kernel
 
 _SUITE = "trixie"
 _PACKAGES = [
@@ -48,16 +50,20 @@ def debian() -> Path:
 
 def base() -> Path:
     """Return the directory of that Debian, configured and with the third-party wheels installed."""
-    tree, wheelhouse = debian(), wheels.wheelhouse()
+    tree, wheelhouse, ynl = debian(), wheels.wheelhouse(), kernel_source.ynl()
 
     def build(directory: Path) -> None:
         root = _copied(tree, directory)
         _configure(root)
+        shutil.copytree(ynl, root / "opt/ynl")
+        tool = root / "usr/local/bin/ynl"
+        tool.write_text('#!/bin/sh\nexec python3 /opt/ynl/tools/net/ynl/cli.py "$@"\n')
+        tool.chmod(0o755)
         shutil.copytree(wheelhouse, root / _WHEELHOUSE)
         # Into /usr/local, beside what Debian's own packages installed, as on a user's machine.
         _pip(root, "install", "--ignore-installed", *wheels.requirements())
 
-    inputs: list[cache.Input] = [tree.parent.name, wheelhouse.name, Path(__file__)]
+    inputs: list[cache.Input] = [tree.parent.name, wheelhouse.name, ynl.name, Path(__file__)]
     return cache.entry("base", inputs, build) / "root"
 
 
@@ -95,36 +101,74 @@ def _configure(root: Path) -> None:
     packages.command(["chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", "user"])
 
 
-def system() -> Path:
-    """Return the ext4 file of the whole system."""
+def disk() -> Path:
+    """Return the ext4 file of the base with the modules of every Debian kernel."""
     kernels = [kernel(name) for name in DEBIAN]
-    modules = {one.release: module.built(one) for one in kernels}
     tree = base()
-    wheel = wheels.project_wheel()
 
     def build(directory: Path) -> None:
         root = _copied(tree, directory)
         for one in kernels:
             assert one.modules is not None
-            target = root / "usr/lib/modules" / one.release
-            shutil.copytree(one.modules / "lib/modules" / one.release, target)
-            for built in modules[one.release].glob("*.ko"):
-                (target / "updates").mkdir(exist_ok=True)
-                shutil.copy(built, target / "updates")
-            packages.command(["depmod", "-b", str(root), one.release])
-        shutil.copy(wheel, root / _WHEELHOUSE)
-        _pip(root, "install", "--no-deps", f"/{_WHEELHOUSE}/{wheel.name}")
-        units.install(root)
+            shutil.copytree(one.modules / "lib/modules" / one.release, root / "usr/lib/modules" / one.release)
         packages.command(
             ["mke2fs", "-q", "-t", "ext4", "-J", "size=16", "-d", str(root), str(directory / "disk"), _SIZE]
         )
         shutil.rmtree(root)
 
+    inputs: list[cache.Input] = [tree.parent.name, *(one.release for one in kernels), Path(__file__)]
+    return cache.entry("disk", inputs, build) / "disk"
+
+
+@once
+def layer() -> Path:
+    """Return the archive of what is nld's own, unpacked over the disk at a machine's first boot.
+
+    Within one process it is made once: all machines of a test run have the same nld, even while somebody
+    edits the checkout.
+    """
+    modules = {name: module.built(kernel(name)) for name in DEBIAN}
+    tree, wheel = base(), wheels.project_wheel()
+
+    def build(directory: Path) -> None:
+        root = directory / "root"
+        with tempfile.TemporaryDirectory(dir=tree / "tmp") as name:
+            inside = Path(name)
+            shutil.copy(wheel, inside)
+            guest = Path("/") / inside.relative_to(tree)
+            _pip(tree, "install", "--no-deps", f"--root={guest}/root", f"{guest}/{wheel.name}")
+            shutil.move(inside / "root", root)
+        for name, built in modules.items():
+            _add_modules(root, kernel(name), built)
+        units.install(root)
+        packages.command(
+            ["tar", "-c", "--owner=0", "--group=0", "-f", str(directory / "tar"), "-C", str(root), "."]
+        )
+        shutil.rmtree(root)
+
     inputs: list[cache.Input] = [tree.parent.name, wheel.parent.name]
-    inputs += [f"{release} {directory.name}" for release, directory in modules.items()]
+    inputs += [f"{name} {directory.name}" for name, directory in modules.items()]
     inputs += [*units.sources(), Path(units.__file__), Path(__file__)]
-    return cache.entry("system", inputs, build, keep=3) / "disk"
+    return cache.entry("layer", inputs, build, keep=8) / "tar"
+
+
+def _add_modules(root: Path, target: Kernel, built: Path) -> None:
+    """Put built modules beside a kernel's own, with the index which has them all."""
+    assert target.modules is not None
+    below = Path("lib/modules") / target.release
+    with tempfile.TemporaryDirectory(dir=cache.root()) as name:
+        # Hard links: depmod writes its files anew and leaves the cached ones alone.
+        packages.command(["cp", "-al", str(target.modules / "lib"), name])
+        updates = Path(name) / below / "updates"
+        updates.mkdir()
+        for one in built.glob("*.ko"):
+            shutil.copy(one, updates)
+        packages.command(["depmod", "-b", name, target.release])
+        (root / "usr" / below).mkdir(parents=True)
+        shutil.copytree(updates, root / "usr" / below / "updates")
+        for index in (Path(name) / below).glob("modules.*"):
+            shutil.copy(index, root / "usr" / below)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{system()}\n")
+    sys.stdout.write(f"{disk()}\n{layer()}\n")

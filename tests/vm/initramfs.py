@@ -1,7 +1,7 @@
 """The first file system of a machine: finds the disk, leaves the agent in /run, hands over.
 
-It is rebuilt at every boot in memory (a few hundred kilobytes), so the agent and the ways to start are
-never part of the slow image. /run is mounted here and moved into the real root: systemd keeps it as it
+It is rebuilt at every boot in memory (a few megabytes), so the agent, the ways to start and nld itself
+are never part of the slow image. /run is mounted here and moved into the real root: systemd keeps it as it
 is, and so finds a unit for the agent there.
 """
 
@@ -39,6 +39,11 @@ until [ -b /dev/vda ]; do
     sleep 0.05
 done
 mount -t ext4 /dev/vda /root || { echo 'cannot mount the disk'; poweroff -f; }
+if [ ! -e /root/var/lib/machine-layer ]; then
+    tar -x -C /root -f /layer
+    chroot /root /usr/bin/systemd-sysusers
+    touch /root/var/lib/machine-layer
+fi
 mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
 cp -a /run/machine /root/run/machine
 if [ "$machine_start" = systemd ]; then
@@ -81,12 +86,13 @@ KillMode=process
 _AGENT_FILES = ["__init__.py", "frame.py", "agent.py"]
 
 
-def build(kernel: Kernel) -> bytes:
-    """Return the compressed archive for one kernel."""
+def build(kernel: Kernel, layer: bytes) -> bytes:
+    """Return the compressed archive for one kernel and the layer to unpack over the disk."""
     busybox = (packages.unpacked("busybox-static") / "bin" / "busybox").read_bytes()
     archive = _Archive()
     for directory in ("bin", "run", "run/machine", "run/machine/vm", "modules", "dev"):
         archive.directory(directory)
+    archive.file("layer", layer, 0o600)
     archive.file("init", _INIT.encode(), 0o755)
     archive.file("bin/busybox", busybox, 0o755)
     archive.file("run/machine/busybox", busybox, 0o755)

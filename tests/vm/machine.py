@@ -53,7 +53,8 @@ class Machine:
         self._boot_timeout, self._lifetime = boot_timeout, lifetime
         self._interactive = console
         self._parameters = list(parameters)
-        self._disk = image.system()
+        self._disk = image.disk()
+        self._layer = image.layer()
         self._emulator = packages.emulator()
         self._dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +86,7 @@ class Machine:
                  str(self._dir / "overlay")]
             )  # fmt: skip
         first = self._dir / "initramfs"
-        first.write_bytes(initramfs.build(self.kernel))
+        first.write_bytes(initramfs.build(self.kernel, self._layer.read_bytes()))
         ours, theirs = socket.socketpair()
         with theirs, (self._dir / "qemu.log").open("wb") as log:
             self._process = subprocess.Popen(

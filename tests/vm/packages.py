@@ -153,8 +153,11 @@ def _download(package: str, directory: Path) -> None:
         command(argv, cwd=directory, timeout=600)
 
 
-def unpacked(package: str) -> Path:
-    """Return the directory with a package's files, downloaded and taken apart, never installed."""
+def unpacked(package: str, version: str = "") -> Path:
+    """Return the directory with a package's files, downloaded and taken apart, never installed.
+
+    ``version`` is for a package whose name stays while its content changes.
+    """
 
     def build(directory: Path) -> None:
         _update()
@@ -163,4 +166,4 @@ def unpacked(package: str) -> Path:
         command(["dpkg-deb", "-x", str(archive), str(directory / "files")])
         archive.unlink()
 
-    return cache.entry("deb-" + package.replace("+", "."), [package], build) / "files"
+    return cache.entry("deb-" + package.replace("+", "."), [package, version], build) / "files"

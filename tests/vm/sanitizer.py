@@ -11,25 +11,18 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import cache, packages
+from . import cache, kernel_source, packages
 
 FRAGMENT = Path(__file__).with_name("sanitizer.config")
-_SOURCE_PACKAGE = "linux-source-6.12"
 _TOOLS = {
     "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils",
     "cpio": "cpio", "/usr/include/libelf.h": "libelf-dev", "/usr/include/openssl/ssl.h": "libssl-dev",
 }  # fmt: skip
 
 
-def archive() -> Path:
-    """Return the kernel's source as Debian packs it."""
-    files = packages.unpacked(packages.newest(f"^{_SOURCE_PACKAGE}$"))
-    return next((files / "usr/src").glob("*.tar.xz"))
-
-
 def tree() -> tuple[str, Path]:
     """Return the release and the build tree of the sanitizer kernel."""
-    source = archive()
+    source = kernel_source.archive()
 
     def build(directory: Path) -> None:
         packages.need(_TOOLS)
@@ -43,9 +36,7 @@ def tree() -> tuple[str, Path]:
         packages.command([*make, "bzImage", "modules"], wide=True, timeout=7200)
         shutil.copy(directory / "arch/x86/boot/bzImage", directory / "vmlinuz")
 
-    # The version of the package is in the path of the archive only by its content: it is 140 MB, so its size
-    # and name stand for it.
-    inputs: list[cache.Input] = [archive().name, str(source.stat().st_size), FRAGMENT]
+    inputs: list[cache.Input] = [kernel_source.version(), FRAGMENT]
     entry = cache.entry("sanitizer", inputs, build, keep=1)
     return (entry / "include/config/kernel.release").read_text().strip(), entry
 

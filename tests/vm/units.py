@@ -31,6 +31,8 @@ def target_of(file: Path) -> str | None:
         return f"usr/lib/systemd/system/{file.parent.name}/{file.name}"
     if file.suffix == ".preset":
         return f"usr/lib/systemd/system-preset/{file.name}"
+    if file.parent.name == "rt_protos.d":
+        return f"etc/iproute2/rt_protos.d/{file.name}"
     for kind in _CONF_KINDS:
         words = [file.parent.name.removesuffix(".d"), *file.name.split(".")]
         if kind in words:
@@ -40,7 +42,7 @@ def target_of(file: Path) -> str | None:
 
 
 def install(root: Path) -> None:
-    """Install everything into an image, make the users it wants, and enable the sockets."""
+    """Install everything below a root and enable the sockets; users are made at the first boot."""
     sockets = []
     for file in cache.files_of(SOURCE) if SOURCE.exists() else []:
         target = target_of(file)
@@ -50,6 +52,8 @@ def install(root: Path) -> None:
         shutil.copy(file, root / target)
         if file.suffix == ".socket":
             sockets.append(file.name)
-    packages.command(["chroot", str(root), "systemd-sysusers"])
+    # The units name the path of a distribution's package; a wheel's programs go to /usr/local/bin.
+    (root / "usr/bin").mkdir(parents=True, exist_ok=True)
+    (root / "usr/bin/nld").symlink_to("/usr/local/bin/nld")
     if sockets:
         packages.command(["systemctl", f"--root={root}", "enable", *sockets], wide=True)

@@ -28,3 +28,12 @@ def test_root_and_namespaces() -> None:
 def test_loopback_is_up() -> None:
     done = subprocess.run(["ip", "link", "show", "lo"], check=True, capture_output=True, timeout=30)
     assert b"UP" in done.stdout
+
+
+def test_ynl_knows_the_routing_family() -> None:
+    spec = "/opt/ynl/Documentation/netlink/specs/rt_route.yaml"
+    words = ["ynl", "--spec", spec, "--schema", "/opt/ynl/Documentation/netlink/netlink-raw.yaml",
+             "--dump", "getroute", "--json", '{"rtm-family": 2}']  # fmt: skip
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "127.0.0" in done.stdout
