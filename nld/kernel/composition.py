@@ -201,6 +201,9 @@ class Composition:
 
     def _table(self) -> int:
         if self._record.table is None:
+            if self._record.flags is not None and not self._wildcard:
+                # Printed records always have flags, and leave out no table but main.
+                return TableId.MAIN
             return TableId.LOCAL if self._type in _LOCAL_TYPES else TableId.MAIN
         table = self._number("table", self._record.table, self._names.tables)
         if table == 0:

@@ -209,7 +209,7 @@ def _build_endpoint(record: Seg6LocalEncapRecord, names: Names, links: LinkIndex
         nh6=_packed(record.nh6, 16),
         iif=None if record.iif is None else links.index(record.iif),
         oif=None if record.oif is None else links.index(record.oif),
-        counters=Seg6Counters() if record.count else None,
+        counters=Seg6Counters(packets=0, bytes=0, errors=0) if record.count else None,
         flavors=flavors,
     )
 

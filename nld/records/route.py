@@ -58,13 +58,13 @@ class RouteRecord(Record):
     dev: Device | None = None
     """Device that packets leave by."""
     table: Named | None = None
-    """Routing table, a name or 1 to 4294967295. Default main; local for local, broadcast, anycast, nat."""
+    """Routing table, a name or 1 to 4294967295. Default main; local for local, broadcast, anycast, nat.
+    A record with ``flags`` was printed by ``ip`` or nld; there a missing table is main."""
     protocol: Named | None = None
     """Who made the route, a name or 0 to 255. Default nld (131)."""
     scope: Named | None = None
     """Distance of the destination (IPv4). Default link without a gateway, host for type local, link for
-    broadcast, multicast and anycast, else global. A record with ``flags`` was printed by ``ip`` or nld;
-    there a missing scope is global."""
+    broadcast, multicast and anycast, else global; in a printed record (see ``table``) global."""
     prefsrc: Address | None = None
     """Source address that this host prefers for these destinations."""
     metric: U32 | None = None

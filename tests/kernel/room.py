@@ -21,6 +21,8 @@ LINKS = (
     "link set lo up",
     "link add veth0 type veth peer name veth0p",
     "link add veth1 type veth peer name veth1p",
+    # No link-local addresses: duplicate address detection would add their routes at any later moment.
+    *(f"link set {name} addrgenmode none" for name in ("veth0", "veth0p", "veth1", "veth1p")),
     "link set veth0p up",
     "link set veth1p up",
     "link set veth0 up",
