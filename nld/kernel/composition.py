@@ -44,7 +44,7 @@ _LINK, _NOWHERE = 253, 255
 _SETTABLE = {"onlink": int(RouteFlag.ONLINK), "pervasive": int(RouteFlag.PERVASIVE)}
 _PREFERENCES = {name: number for number, name in PREFERENCES.items()}
 _INDEX_NAME = re.compile(r"if([1-9][0-9]{0,9})")
-_ANSWER_FIELDS = ("uid", "mark", "iif", "cache")
+_ANSWER_FIELDS = frozenset({"uid", "mark", "iif", "cache"})
 
 
 class LinkTable(Protocol):
@@ -113,12 +113,17 @@ class Composition:
         self._record = record
         self._wildcard = wildcard
         first = record.destinations[0] if destination is None else destination
-        self._key = record.key_text(first)
+        self._destination = first
         try:
             self._family, self._length, self._packed = parse_prefix(first, record.address_family)
         except DestinationError as error:
             raise InvalidRecord(f"dst: {error}", field="dst", key=self._key) from None
         self._type = record.type or "unicast"
+
+    @property
+    def _key(self) -> str:
+        """The route's key in words, made only for an error."""
+        return self._record.key_text(self._destination)
 
     def _refuse(self, field: str, message: str, error: type[NldError] = InvalidRecord) -> NoReturn:
         raise error(f"{field}: {message}", field=field, key=self._key)
@@ -177,7 +182,7 @@ class Composition:
     def _check(self) -> None:
         """Refuse what the kernel would take and ignore."""
         record = self._record
-        for field in _ANSWER_FIELDS:
+        for field in sorted(record.model_fields_set & _ANSWER_FIELDS):
             self._ignored(field, "belongs to the answer of a look-up, a route has none")
         self._ignored("ttl_propagate", "is for MPLS routes only; the kernel would ignore it")
         if self._type == "nat":

@@ -14,7 +14,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from nld.errors import InvalidRecord
+from nld.records.filter import RouteFilter
+from nld.records.lookup import LookupQuestion
+from nld.records.metrics import MetricsRecord
 from nld.records.model import FieldError
+from nld.records.nexthop import NextHopRecord
+from nld.records.route import RouteRecord
 
 MAXIMUM = 100
 """How many complaints about one call are reported."""
@@ -42,6 +47,13 @@ _TAGS = frozenset({
 _BRANCHES = ("dst", "encap")
 """Fields that are unions, behind which a tag stands."""
 
+_KNOWN = tuple(
+    dict.fromkeys(
+        info.alias or name
+        for model in (RouteRecord, NextHopRecord, MetricsRecord, RouteFilter, LookupQuestion)
+        for name, info in model.model_fields.items()
+    )
+)
 _HINTS = {
     "src": "for the preferred source address write prefsrc, for a source prefix from",
     "congctl": "write congestion, as ip prints it",
@@ -146,12 +158,9 @@ def _words(details: ErrorDetails, field: str) -> str:
 
 
 def _unknown(field: str) -> str:
-    from nld.records.route import RouteRecord  # noqa: PLC0415
-
-    known = [info.alias or name for name, info in RouteRecord.model_fields.items()]
     if field in _HINTS:
         return f"is no field of a record; {_HINTS[field]}"
-    near = difflib.get_close_matches(field, known, n=1)
+    near = difflib.get_close_matches(field, _KNOWN, n=1)
     return f"is no field of a record{f'; did you mean {near[0]}?' if near else ''}"
 
 

@@ -80,7 +80,7 @@ Address = Annotated[str, AfterValidator(_address)]
 """An IPv4 or IPv6 address as text."""
 Prefix = Annotated[str, AfterValidator(_prefix)]
 """A prefix as text, such as ``10.0.0.0/8``; a bare address is a host route; ``default``."""
-Hexadecimal = Annotated[str, BeforeValidator(_hexadecimal), Field(pattern=r"^0x[0-9a-fA-F]{1,16}$|^0$")]
+Hexadecimal = Annotated[str, BeforeValidator(_hexadecimal), Field(pattern=r"^0x[0-9a-fA-F]{1,16}$")]
 """A number in hexadecimal, such as ``0x10``, as ``ip`` prints some."""
 
 U8 = Annotated[int, Field(ge=0, le=0xFF)]

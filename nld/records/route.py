@@ -131,7 +131,7 @@ class RouteRecord(Record):
     def _agree(self) -> RouteRecord:
         family = self.address_family
         for field, address in (("gateway", self.gateway), ("prefsrc", self.prefsrc), ("from", self.src)):
-            if address is not None and family_of(address) not in {family, None}:
+            if address is not None and family_of(address) not in (family, None):
                 hint = "; for a gateway of the other family write via" if field == "gateway" else ""
                 raise FieldError(field, f"'{address}' is not {spoken(family)} as the route is{hint}")
         for index, hop in enumerate(self.nexthops or ()):
