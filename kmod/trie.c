@@ -25,6 +25,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/gfp.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>

@@ -47,10 +47,11 @@
  * The module stores, looks up, announces and expires records; it does not
  * forward packets by them.
  *
- * A record whose device is unregistered or moves to another namespace is
- * deleted and announced (NLD_CAUSE_DEVICE). One of several next hops is taken
- * out of its record, which is announced as replaced. A device that goes down,
- * or loses its carrier or its addresses, changes nothing.
+ * A device has to be there when a record names it. A record whose device is
+ * unregistered, or moves to another namespace, is deleted and announced
+ * (NLD_CAUSE_DEVICE). One of several next hops is taken out of its record,
+ * which is announced as replaced. A device that goes down, or loses its
+ * carrier or its addresses, changes nothing.
  *
  * An expired record is deleted and announced (NLD_CAUSE_EXPIRED) within about
  * a second of its time. Time asleep does not count.
@@ -64,10 +65,12 @@
  * NLD_GROUP_ROUTE in that order, with the count in NLD_A_GENERATION. A reader
  * that sees the numbers follow each other has missed nothing; a gap (or
  * ENOBUFS from its socket) says what to do: dump again. A replace that would
- * change nothing is acknowledged, but neither counted nor announced.
+ * change nothing is acknowledged, but neither counted nor announced; one that
+ * sets or ends an expiry is a change.
  *
  * To follow the table: join the group, dump, and drop those announcements
- * whose generation is not above the dump's NLD_A_AS_OF.
+ * whose generation is not above the dump's NLD_A_AS_OF. (An empty dump has
+ * none. Apply them all then; they end in what is there.)
  *
  *
  * Messages
@@ -116,10 +119,10 @@
  *	NLD_A_OWNER. Messages of a filtered dump carry NLM_F_DUMP_FILTERED. If
  *	the namespace's tables changed between the first and the last record,
  *	NLM_F_DUMP_INTR is set from there on, NLMSG_DONE included: what was
- *	read is not one moment's state; dump again. Of a dump that nothing
- *	interrupted, every record is of the generation in NLD_A_AS_OF. A dump
- *	goes on by key, so records that come and go meanwhile never make it
- *	skip or repeat others.
+ *	read is not one moment's state; dump again. A dump that nothing
+ *	interrupted is the state at the generation in NLD_A_AS_OF. A dump goes
+ *	on by key, so records that come and go meanwhile never make it skip or
+ *	repeat others.
  *
  * NLD_MSG_FLUSH (CAP_NET_ADMIN)
  *	Deletes and announces, one by one, every record that matches (filters
@@ -133,8 +136,8 @@
  *
  * EPERM	write without CAP_NET_ADMIN
  * EINVAL	malformed, out of range, contradictory
- * ERANGE	a number out of its range
- * EOPNOTSUPP	a message type, flag or family that is not known
+ * ERANGE	a number, or an attribute's length, out of its range
+ * EOPNOTSUPP	a message type or message flag that is not known (there)
  * EAFNOSUPPORT	family neither AF_INET nor AF_INET6
  * EEXIST	NLM_F_CREATE without NLM_F_REPLACE, and the key is taken
  * ENOENT	NLM_F_REPLACE without NLM_F_CREATE, and there is no such record
