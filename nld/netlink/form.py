@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from nld.errors import MalformedMessage
-from nld.netlink.attribute import AttributeSet, Table, Wire
+from nld.netlink.attribute import FLAGS, AttributeSet, Table, Wire
 
 T = TypeVar("T", bound=AttributeSet)
 
@@ -63,7 +63,8 @@ class Form(Generic[T]):
         if self.wide:
             name, number, narrow = self.wide
             value = header[name]
-            if message.wire and message.wire.narrow is not None and number in types:
+            present = any(kind & ~FLAGS == number for kind in types)
+            if present and message.wire and message.wire.narrow is not None:
                 header[name] = message.wire.narrow
             elif value > 0xFF:
                 header[name] = narrow(value)

@@ -39,6 +39,13 @@ def test_the_table_attribute_wins_and_the_byte_is_kept(byte: int) -> None:
     assert decode(encode(route)).table == 7
 
 
+@pytest.mark.parametrize("flags", [0, 0x4000, 0x8000])
+def test_a_table_attribute_that_was_not_needed_is_kept_with_its_flags(flags: int) -> None:
+    payload = bytes([2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0]) + pack(RTA.TABLE | flags, b"\x11\0\0\0")
+    assert decode(payload).table == 17
+    assert encode(decode(payload)) == payload
+
+
 def test_a_short_header_is_malformed() -> None:
     with pytest.raises(MalformedMessage, match="11 bytes, the message's header has 12"):
         decode(bytes(11))
