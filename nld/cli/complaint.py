@@ -1,10 +1,13 @@
-"""Errors of the daemon, told to a person: what failed, where in the line, the kernel's words, what next.
+"""Errors of the daemon, told to a person: what failed, where in the line, and how to go on.
 
-    nld: add 10.0.0.0/8: Nexthop has invalid gateway
+    nld: add 10.0.0.0/8: no route on a device leads to the gateway; ... Nexthop has invalid gateway (ENETUNREACH)
       nld route add 10.0.0.0/8 via 203.0.113.9 dev nld0
                                    ^^^^^^^^^^^
-    kernel: ENETUNREACH (Network is unreachable), attribute RTA_GATEWAY
-    try: a gateway must be on a connected network: "nld route get 203.0.113.9" shows the way to it, ...
+    kernel: attribute RTA_GATEWAY
+
+The daemon's message already says what the kernel said; only what is not in it is added.  The caret
+stands under the word that the error's field came from, else under the one that the kernel's attribute,
+its words or its errno are about.
 
 Pure: errors and words in, text out.
 """
@@ -37,12 +40,19 @@ ADVICE: Mapping[str, str] = {
     "DeviceNotFound": '"ip link" lists the devices of this network namespace',
     "ForeignRoute": "it is not nld's; to change it all the same, put -takeover before route",
     "PermissionDenied": "writing is for root (or who the daemon's policy names); reading is free",
-    "ENETUNREACH": "a gateway must be on the link of a device that is up; name the device with dev, and "
-    "write onlink if the gateway is on that link although no address says so",
     "ENETDOWN": 'the device is down: "ip link set {dev} up"',
-    "EHOSTUNREACH": "no way to this address: an unreachable route, or none, matches it",
 }
 """How to go on, by error class or errno name; ``{dst}`` and ``{dev}`` are the route's own."""
+
+_HOPS = ("gateway", "via", "nexthops", "nhid")
+_SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("prefsrc", ("prefsrc",)), ("preferred source", ("prefsrc",)), ("source", ("prefsrc", "from")),
+    ("gateway", _HOPS), ("nexthop id", ("nhid",)), ("nexthop", ("nhid", *_HOPS)), ("device", ("dev", "nexthops")),
+    ("scope", ("scope",)), ("congestion", ("metrics[0].congestion",)), ("ENETUNREACH", (*_HOPS, "address")),
+    ("EHOSTUNREACH", (*_HOPS, "address")), ("ENODEV", ("dev", "nexthops", "oif", "iif")),
+    ("ENETDOWN", ("dev", "nexthops")), ("EEXIST", ("dst",)), ("ESRCH", ("dst",)),
+)  # fmt: skip
+"""Where the kernel names no attribute: fields that its words, or else its errno, are about."""
 
 _RECORD = re.compile(r"^routes\[\d+\]\.?")
 
@@ -63,6 +73,17 @@ def spot(field: str | None, attribute: str | None, spots: Mapping[str, int]) -> 
             if below:
                 return min(below)
             path = path.rpartition(".")[0] or (path.partition("[")[0] if path.endswith("]") else "")
+    return None
+
+
+def _suspect(words: str, errno: str, spots: Mapping[str, int]) -> int | None:
+    """The word that the kernel's words, or else its errno, are most likely about."""
+    for hint, fields in _SUSPECTS:
+        if hint in words.lower() or hint == errno:
+            for field in fields:
+                at = spot(field, None, spots)
+                if at is not None:
+                    return at
     return None
 
 
@@ -89,10 +110,12 @@ def complaint(
     extack = said.get("extack") or {}
     attribute = extack.get("attribute") or extack.get("missing")
     at = spot(said.get("field"), attribute, spots or {})
+    if at is None and said.get("field"):
+        lines.append(f"field: {said['field']}")
+    elif at is None:
+        at = _suspect(str(extack.get("message", "")), str(said.get("errno", "")), spots or {})
     if at is not None:
         lines += caret(words, at)
-    elif said.get("field"):
-        lines.append(f"field: {said['field']}")
     if kernel := _kernel(said.get("errno"), extack, message):
         lines.append(f"kernel: {kernel}")
     name = type(error).__name__ if isinstance(error, NldError) else str(said.get("name", ""))
@@ -107,7 +130,7 @@ def complaint(
 
 def _kernel(errno: Any, extack: Mapping[str, Any], message: str) -> str:
     parts = []
-    if isinstance(errno, str):
+    if isinstance(errno, str) and errno not in message:
         number = getattr(errno_names, errno, None)
         words = f" ({os.strerror(number)})" if isinstance(number, int) else ""
         parts.append(errno + words)

@@ -21,7 +21,7 @@ from nld.cli.complaint import complaint, status_of
 from nld.cli.grammar import Help, Lookup, Request, Restore, Selection, Write
 from nld.cli.options import Options
 from nld.cli.text import TextForm
-from nld.errors import NldError, RouteNotFound
+from nld.errors import KernelRefused, NldError, from_parameters
 
 if TYPE_CHECKING:
     from nld.client import Client
@@ -304,9 +304,8 @@ def _why(answer: dict[str, Any]) -> dict[str, Any]:
 def _unanswered(answer: dict[str, Any], address: str) -> NldError:
     error = answer.get("error")
     if isinstance(error, dict):
-        message = str(error.get("message", f"no route to {address}"))
-        return RouteNotFound(message, operation="get", key=address, errno=error.get("errno"))
-    return RouteNotFound(str(error or f"no route to {address}"), operation="get", key=address)
+        return from_parameters(str(error.get("error")), error)
+    return KernelRefused(str(error or f"no route to {address}"), operation="lookup", key=address)
 
 
 def _background() -> str:

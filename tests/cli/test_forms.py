@@ -12,26 +12,7 @@ from nld.cli.session import first_kept
 from nld.cli.text import TextForm
 from tests.parity.forms import FORMS, LINKS, REFUSED, Form, Refusal
 
-LOCKS = "lock"
-
-
-def namespace_works() -> bool:
-    """Whether this system lets us make a namespace with links."""
-    try:
-        done = subprocess.run(
-            ["unshare", "-Urn", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"],
-            capture_output=True, timeout=20, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def namespace() -> None:
-    """Skip where there is no namespace to be had."""
-    if not namespace_works():
-        pytest.skip("no unprivileged network namespaces, or no ip, on this system")
+pytestmark = pytest.mark.namespace
 
 
 def run(form: Form | Refusal, *reads: str) -> tuple[list[int], list[str]]:
@@ -57,7 +38,7 @@ def test_ip_takes_the_form_and_prints_as_we_do(form: Form) -> None:
     if form.needs and any(statuses):
         pytest.skip(f"this kernel has no {form.needs}")
     assert statuses == [0] * len(form.commands)
-    if any(LOCKS in command or "rto_min" in command for command in form.commands):
+    if any("lock" in command or "rto_min" in command for command in form.commands):
         return  # ip's JSON does not say what is locked, so its text cannot be made from it.
     for printed, source, show in (
         (text, plain_json, TextForm()),
