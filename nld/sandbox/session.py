@@ -54,7 +54,7 @@ def main(
     command: Sequence[str] = (),
     *,
     daemon: Sequence[str] | None = None,
-    log_level: str = "warning",
+    log_level: str = "error",
 ) -> int:
     """Run ``command`` in a sandbox and return its exit status (128 + n if signal n killed it).
 

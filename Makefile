@@ -1,0 +1,54 @@
+# Two commands for a fresh machine with CPython 3.11+, gcc, make:
+#   make run     the main job as a short tour, in a private network, without root
+#   make check   all checks and tests, the same for people and CI
+# Both set up .venv themselves.  Others: make bench, make fuzz, make fmt, make clean.
+
+PYTHON ?= python3
+FUZZ_SECONDS ?= 600
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run check bench fuzz fmt clean
+
+run: .venv/installed
+	@$(BIN)/nld sandbox -- $(BIN)/python -m nld.tour
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_layers.py tests/test_docstrings.py
+	$(BIN)/pytest -q -m "not soak and not bench" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
+
+bench: .venv/installed-dev
+	$(BIN)/pytest -q -s -m bench tests/bench
+
+fuzz: .venv/installed-dev
+	NLD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -q -s -m fuzz
+
+fmt: .venv/installed-dev
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/python -m nld.config.example > config.example.toml
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian keeps venv in a package of its own; root can install it, others are told.
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "nld needs CPython 3.11 or later: make PYTHON=python3.12 run" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    && apt-get update -qq && apt-get install -y -qq python3-venv; } \
+	    || { echo "Python's venv is not complete: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: pyproject.toml .venv/made
+	$(PIP) install --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml .venv/made
+	$(PIP) install --editable '.[dev]'
+	@touch $@ .venv/installed
