@@ -1,6 +1,6 @@
 """Errors of the daemon, told to a person: what failed, where in the line, and how to go on.
 
-    nld: add 10.0.0.0/8: no route on a device leads to the gateway; ... Nexthop has invalid gateway (ENETUNREACH)
+    nld: add 10.0.0.0/8: no route leads to the gateway; ... Nexthop has invalid gateway (ENETUNREACH)
       nld route add 10.0.0.0/8 via 203.0.113.9 dev nld0
                                    ^^^^^^^^^^^
     kernel: attribute RTA_GATEWAY
@@ -47,7 +47,8 @@ ADVICE: Mapping[str, str] = {
 _HOPS = ("gateway", "via", "nexthops", "nhid")
 _SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("prefsrc", ("prefsrc",)), ("preferred source", ("prefsrc",)), ("source", ("prefsrc", "from")),
-    ("gateway", _HOPS), ("nexthop id", ("nhid",)), ("nexthop", ("nhid", *_HOPS)), ("device", ("dev", "nexthops")),
+    ("gateway", _HOPS), ("nexthop id", ("nhid",)), ("nexthop", ("nhid", *_HOPS)),
+    ("device", ("dev", "nexthops")),
     ("scope", ("scope",)), ("congestion", ("metrics[0].congestion",)), ("ENETUNREACH", (*_HOPS, "address")),
     ("EHOSTUNREACH", (*_HOPS, "address")), ("ENODEV", ("dev", "nexthops", "oif", "iif")),
     ("ENETDOWN", ("dev", "nexthops")), ("EEXIST", ("dst",)), ("ESRCH", ("dst",)),
