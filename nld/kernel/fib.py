@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 
@@ -41,7 +41,7 @@ from nld.netlink.route import NextHop, Route, Via
 from nld.netlink.rule import Rule
 from nld.netlink.shape import BulkCut, cut
 from nld.netlink.template import for_size
-from nld.records import LookupQuestion, Names, RouteFilter, RouteKey, RouteRecord
+from nld.records import LookupQuestion, Names, RouteFilter, RouteKey, RouteRecord, RouteType
 from nld.records.destination import (
     FAMILIES, INET, WIDTH, parse_address, parse_prefix, position, prefix_text,
 )  # fmt: skip
@@ -58,7 +58,7 @@ SEND_BYTES = 16 * 1024
 """Most bytes of one send. The kernel works through it within sendmsg; a longer one only adds delay."""
 
 CAPABILITIES = Capabilities(
-    types=frozenset(TYPE_NUMBERS) - {"nat"},
+    types=frozenset(get_args(RouteType)) - {"nat"},
     families=frozenset({AF.INET, AF.INET6}),
     multipath=True,
     metrics=True,
@@ -405,7 +405,7 @@ _Test = Callable[[Route], bool]
 _EMPTY = {
     RTM.GETLINK: link_message.encode(link_message.Link()),
     RTM.GETNEXTHOP: nexthop_message.encode(nexthop_message.Nexthop()),
-    RTM.GETRULE: rule_message.encode(rule_message.Rule(AF.UNSPEC)),
+    RTM.GETRULE: rule_message.encode(rule_message.Rule(AF.UNSPEC, action=0)),
 }
 """The payload that asks for everything, by the request."""
 
