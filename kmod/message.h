@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From messages to records and back; see message.c.
+ * From messages to records and back; see message.c, record.c and put.c.
  */
 #ifndef _NLD_MESSAGE_H
 #define _NLD_MESSAGE_H
 
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/netlink.h>
 #include <linux/skbuff.h>
 #include <net/netlink.h>
 
 #include "table.h"
+
+#define V4_LEN	sizeof(struct in_addr)
+#define V6_LEN	sizeof(struct in6_addr)
 
 /**
  * struct nld_request - a message about routes, validated
@@ -62,6 +67,8 @@ struct nld_put {
 	bool announce;
 	u8 cause;
 };
+
+extern const struct nla_policy nld_nexthop_policy[NLD_NH_MAX + 1];
 
 int nld_parse_empty(const struct nlmsghdr *nlh, struct netlink_ext_ack *extack);
 int nld_parse_greet(const struct nlmsghdr *nlh, struct netlink_ext_ack *extack);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sockets; see socket.c and greet.c.
+ * The sockets; see socket.c, dump.c and greet.c.
  */
 #ifndef _NLD_SOCKET_H
 #define _NLD_SOCKET_H
@@ -20,6 +20,9 @@ int nld_socket_init(struct nld_net *nn, int protocol);
 void nld_socket_exit(struct nld_net *nn);
 int nld_announce(struct nld_net *nn, struct nld_put *put,
 		 const struct nld_request *req);
+
+int nld_dump_request(struct nld_net *nn, struct sk_buff *skb,
+		     struct nld_request *req);
 
 int nld_greet_init(struct nld_net *nn, int protocol);
 void nld_greet_exit(struct nld_net *nn);

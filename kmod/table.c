@@ -39,139 +39,6 @@ static atomic_t routes_total = ATOMIC_INIT(0);
 #define table_deref(nn, p) \
 	rcu_dereference_protected(p, lockdep_is_held(&(nn)->lock))
 
-/* Records */
-
-struct nld_route *nld_route_alloc(size_t tail_len)
-{
-	struct nld_route *route;
-
-	route = kzalloc(sizeof(*route) + tail_len, GFP_KERNEL_ACCOUNT);
-	if (route)
-		route->tail_len = tail_len;
-	return route;
-}
-
-/* Of a record that was never published, or that nobody can reach any more. */
-void nld_route_free(struct nld_route *route)
-{
-	kfree(route->timer);
-	kfree(route);
-}
-
-static size_t route_bytes(const struct nld_route *route)
-{
-	return sizeof(*route) + route->tail_len +
-	       (route->timer ? sizeof(*route->timer) : 0);
-}
-
-static size_t route_gateways_len(const struct nld_route *route)
-{
-	size_t len = 0;
-	unsigned int i;
-
-	for (i = 0; i < route->hop_count; i++)
-		len += route->hop[i].gateway_len;
-	return len;
-}
-
-const u8 *nld_route_gateways(const struct nld_route *route)
-{
-	return (const u8 *)route + sizeof(*route) +
-	       route->hop_count * sizeof(*route->hop);
-}
-
-const u8 *nld_route_prefsrc(const struct nld_route *route)
-{
-	return nld_route_gateways(route) + route_gateways_len(route);
-}
-
-const u8 *nld_route_owner(const struct nld_route *route)
-{
-	return nld_route_prefsrc(route) + route->prefsrc_len;
-}
-
-bool nld_route_uses(const struct nld_route *route, u32 oif)
-{
-	unsigned int i;
-
-	for (i = 0; i < route->hop_count; i++)
-		if (route->hop[i].oif == oif)
-			return true;
-	return false;
-}
-
-/* Rounded up, so that 0 always means that it does not expire. */
-u32 nld_route_seconds_left(const struct nld_route *route)
-{
-	s64 left;
-
-	if (!route->timer)
-		return 0;
-	left = ktime_ms_delta(route->timer->expires, ktime_get());
-	return left > 0 ? (u32)(left - 1) / MSEC_PER_SEC + 1 : 1;
-}
-
-static bool route_same(const struct nld_route *a, const struct nld_route *b)
-{
-	size_t at = offsetof(struct nld_route, metric);
-
-	return a->tail_len == b->tail_len &&
-	       !memcmp((const u8 *)a + at, (const u8 *)b + at,
-		       sizeof(*a) - at + a->tail_len);
-}
-
-/* A copy without the next hops that use @oif, or NULL. */
-static struct nld_route *route_without(const struct nld_route *route, u32 oif)
-{
-	const u8 *from = nld_route_gateways(route);
-	size_t rest = route->prefsrc_len + route->owner_len;
-	struct nld_route *copy;
-	unsigned int i, hops = 0;
-	size_t gateways = 0;
-	u8 *to;
-
-	for (i = 0; i < route->hop_count; i++) {
-		if (route->hop[i].oif == oif)
-			continue;
-		hops++;
-		gateways += route->hop[i].gateway_len;
-	}
-
-	copy = nld_route_alloc(hops * sizeof(*route->hop) + gateways + rest);
-	if (!copy)
-		return NULL;
-	if (route->timer) {
-		copy->timer = kmemdup(route->timer, sizeof(*route->timer),
-				      GFP_KERNEL_ACCOUNT);
-		if (!copy->timer) {
-			nld_route_free(copy);
-			return NULL;
-		}
-	}
-	copy->metric = route->metric;
-	copy->protocol = route->protocol;
-	copy->type = route->type;
-	copy->owner_len = route->owner_len;
-	copy->prefsrc_len = route->prefsrc_len;
-	copy->hop_count = hops;
-
-	to = (u8 *)nld_route_gateways(copy);
-	for (hops = 0, i = 0; i < route->hop_count; i++) {
-		u8 len = route->hop[i].gateway_len;
-
-		if (route->hop[i].oif != oif) {
-			copy->hop[hops++] = route->hop[i];
-			memcpy(to, from, len);
-			to += len;
-		}
-		from += len;
-	}
-	if (hops == 1)
-		copy->hop[0].weight = 1;
-	memcpy(to, from, rest);
-	return copy;
-}
-
 static struct nld_route *route_find(struct nld_net *nn, struct nld_node *node,
 				    u32 metric)
 {
@@ -357,9 +224,9 @@ static void change_count(struct nld_net *nn, const struct nld_change *change)
 	struct nld_stats *stats = &nn->stats;
 
 	if (change->new)
-		stats->bytes += route_bytes(change->new);
+		stats->bytes += nld_route_bytes(change->new);
 	if (change->old)
-		stats->bytes -= route_bytes(change->old);
+		stats->bytes -= nld_route_bytes(change->old);
 
 	if (change->new && change->old) {
 		stats->replaced++;
@@ -408,7 +275,7 @@ static int table_change(struct nld_net *nn, const struct nld_change *change)
 	lockdep_assert_held(&nn->lock);
 
 	atomic64_set(&nn->changing, generation);
-	/* Who sees any of what follows sees this too; see nld_dump(). */
+	/* Who sees any of what follows sees this too; see dump.c. */
 	smp_wmb();
 	if (new)
 		new->generation = generation;
@@ -531,7 +398,7 @@ int nld_table_new(struct nld_net *nn, struct nld_request *req,
 	if (err)
 		goto refuse;
 	if (change.old && !change.old->timer && !route->timer &&
-	    route_same(change.old, route)) {
+	    nld_route_same(change.old, route)) {
 		err = table_echo(nn, req, change.old);
 		goto refuse;
 	}
@@ -594,47 +461,6 @@ int nld_table_delete(struct nld_net *nn, struct nld_request *req)
 }
 
 /* Walks */
-
-void nld_filter_start(const struct nld_filter *filter, struct nld_key *key)
-{
-	if (filter->given & BIT(NLD_A_TABLE))
-		*key = filter->prefix;
-	else
-		memset(key, 0, sizeof(*key));
-}
-
-bool nld_filter_inside(const struct nld_filter *filter,
-		       const struct nld_key *key)
-{
-	return !(filter->given & BIT(NLD_A_TABLE)) ||
-	       nld_key_covers(&filter->prefix, key);
-}
-
-bool nld_filter_match(const struct nld_filter *filter,
-		      const struct nld_key *key, const struct nld_route *route)
-{
-	struct nld_key prefix = filter->prefix;
-	u32 given = filter->given;
-
-	if (!(given & BIT(NLD_A_TABLE)))
-		prefix.word[0] = key->word[0];
-	if ((given & (BIT(NLD_A_TABLE) | BIT(NLD_A_DST))) &&
-	    !nld_key_covers(&prefix, key))
-		return false;
-	if ((given & BIT(NLD_A_PROTOCOL)) && route->protocol != filter->protocol)
-		return false;
-	if ((given & BIT(NLD_A_TYPE)) && route->type != filter->type)
-		return false;
-	if ((given & BIT(NLD_A_METRIC)) && route->metric != filter->metric)
-		return false;
-	if ((given & BIT(NLD_A_OIF)) && !nld_route_uses(route, filter->oif))
-		return false;
-	if ((given & BIT(NLD_A_OWNER)) &&
-	    (route->owner_len != filter->owner_len ||
-	     memcmp(nld_route_owner(route), filter->owner, route->owner_len)))
-		return false;
-	return true;
-}
 
 /* Let other writers and the scheduler have their turn. */
 static void table_yield(struct nld_net *nn)
@@ -731,7 +557,7 @@ void nld_table_device_gone(struct nld_net *nn, u32 oif)
 					continue;
 
 				change.old = route;
-				change.new = left ? route_without(route, oif) : NULL;
+				change.new = left ? nld_route_without(route, oif) : NULL;
 				/* Without memory it goes as a whole. */
 				if (change.new && route_get_devices(nn, change.new)) {
 					nld_route_free(change.new);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The routing tables of one network namespace; see table.c.
+ * The routing tables of one network namespace; see table.c and route.c.
  */
 #ifndef _NLD_TABLE_H
 #define _NLD_TABLE_H
@@ -181,6 +181,9 @@ const u8 *nld_route_prefsrc(const struct nld_route *route);
 const u8 *nld_route_owner(const struct nld_route *route);
 bool nld_route_uses(const struct nld_route *route, u32 oif);
 u32 nld_route_seconds_left(const struct nld_route *route);
+size_t nld_route_bytes(const struct nld_route *route);
+bool nld_route_same(const struct nld_route *a, const struct nld_route *b);
+struct nld_route *nld_route_without(const struct nld_route *route, u32 oif);
 
 int nld_table_new(struct nld_net *nn, struct nld_request *req,
 		  struct nld_route *route);
