@@ -60,7 +60,7 @@ _RECORD = re.compile(r"^routes\[\d+\]\.?")
 
 def status_of(error: NldError) -> int:
     """The exit status: 2 when the daemon or the kernel refused, 1 for a device that is not there."""
-    return USAGE if isinstance(error, DeviceNotFound) else REFUSED
+    return USAGE if isinstance(error, DeviceNotFound) and error.extack is None else REFUSED
 
 
 def spot(field: str | None, attribute: str | None, spots: Mapping[str, int]) -> int | None:
@@ -120,6 +120,8 @@ def complaint(
     if kernel := _kernel(said.get("errno"), extack, message):
         lines.append(f"kernel: {kernel}")
     name = type(error).__name__ if isinstance(error, NldError) else str(said.get("name", ""))
+    if extack and name == "DeviceNotFound":
+        name = ""  # The kernel misses a device in the request, not one of this name.
     advice = ADVICE.get(name) or ADVICE.get(str(said.get("errno")))
     if advice:
         known = {"dst": "PREFIX", "dev": "DEVICE"} | {

@@ -24,6 +24,7 @@ from nld.cli.vocabulary import TYPES, Word, choice, find, route_type
 
 LOCAL_TABLE_TYPES = ("local", "broadcast", "nat", "anycast")
 PREFERENCES = ("low", "medium", "high")
+_HOP_FIELDS = frozenset(("gateway", "via", "dev", "encap", "nexthops"))
 _PREFERENCE_NUMBERS = {0: "medium", 1: "high", 3: "low"}
 
 
@@ -81,6 +82,13 @@ class RouteWords:
             )
         family = self.family = self.family or INET
         self.record["dst"] = self._spell(self.destination, family)
+        if "nhid" in self.record and (other := self.record.keys() & _HOP_FIELDS):
+            raise self.line.refusal(
+                "a nexthop object says the whole next hop",
+                at=self.spots.get(min(other), self.spots["nhid"]),
+                expected="nhid ID without via, dev, encap and nexthop",
+                status=REFUSED,
+            )
         if self.metrics:
             if self.locked:
                 self.metrics["lock"] = self.locked

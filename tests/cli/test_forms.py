@@ -52,7 +52,7 @@ def test_ip_takes_the_form_and_prints_as_we_do(form: Form) -> None:
         (details, details_json, TextForm(details=True)),
     ):
         routes = json.loads(source, object_pairs_hook=first_kept)
-            ours = "".join(show(route) for route in routes)
+        ours = "".join(show(route) for route in routes)
         assert settled(ours) == settled(printed)
 
 

@@ -58,6 +58,8 @@ REFUSALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("add 10.0.0.0/8 rtt soon", "soon", ("not a time",)),
     ("add 10.0.0.0/8 pref best", "best", ("low or medium or high",)),
     ("add 10.0.0.0/8 nhid x", "x", ("not a number",)),
+    ("add 10.0.0.0/8 nhid 10 via 192.0.2.2", "192.0.2.2", ("the whole next hop", "without via")),
+    ("add 10.0.0.0/8 dev nld0 nhid 10", "nld0", ("the whole next hop",)),
     ("add 10.0.0.0/8 vrf red", "vrf", ("does not look up", "table NUMBER")),
     ("add 10.0.0.0/8 ttl-propagate maybe", "maybe", ("enabled or disabled",)),
     ("add 10.0.0.0/8 nexthop", "", ('ends after "nexthop"',)),

@@ -71,7 +71,6 @@ V4_FIELDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("onlink onlink", {"flags": ["onlink"]}),
     ("dev nld1", {"dev": "nld1"}),
     ("oif nld1", {"dev": "nld1"}),
-    ("nhid 10", {"nhid": 10, "scope": "global"}),
     ("realm 5", {"flow": {"to": "5"}}),
     ("realms 3/7", {"flow": {"from": "3", "to": "7"}}),
     ("realms 3/", {"flow": {"from": "3", "to": "0"}}),
@@ -234,6 +233,12 @@ def test_destinations(words: str, record: dict[str, Any]) -> None:
     assert isinstance(request, Write)
     assert request.record == record
     assert request.family == ("inet6" if ":" in record["dst"] else "inet")
+
+
+def test_a_nexthop_object_stands_alone() -> None:
+    request = read("add 10.0.0.0/8 nhid 10 metric 3")
+    assert isinstance(request, Write)
+    assert request.record == {"dst": "10.0.0.0/8", "nhid": 10, "metric": 3, "scope": "global"}
 
 
 def test_family_option_decides_a_bare_default() -> None:
