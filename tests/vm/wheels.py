@@ -73,8 +73,6 @@ def project_wheel() -> Path:
                     target = copy / file.relative_to(REPOSITORY)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, target)
-            for document in ("README.md", "LICENSE"):
-                (copy / document).touch()
             packages.command(
                 [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps",
                  "--wheel-dir", str(directory), str(copy)]
