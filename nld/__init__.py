@@ -1,0 +1,1 @@
+"""nld, the route daemon: one service that owns a Linux host's routing tables."""

@@ -49,8 +49,8 @@ def can_make_namespaces() -> str | None:
 class Stand:
     """One sandbox; a context manager.
 
-    ``links``   how many nld0.. it has.
-    ``config``  text put behind the sandbox's own configuration of the daemon.
+    ``links``      how many nld0.. it has.
+    ``log_level``  the least severe entry of the daemon's log that is shown.
     """
 
     def __init__(self, links: int = 2, log_level: str = "error") -> None:
@@ -75,9 +75,9 @@ class Stand:
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     words = (entry / "cmdline").read_bytes().split(b"\0")
-                    if str(Path(__file__).resolve()).encode() in words and b"-c" not in words:
-                        if self._is_ours(int(entry.name)):
-                            return f"/proc/{entry.name}/root/run/nld/io.nld"
+                    is_agent = str(Path(__file__).resolve()).encode() in words and b"-c" not in words
+                    if is_agent and self._is_ours(int(entry.name)):
+                        return f"/proc/{entry.name}/root/run/nld/io.nld"
         raise RuntimeError("the stand's agent is gone")
 
     def _is_ours(self, pid: int) -> bool:

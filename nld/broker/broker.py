@@ -114,7 +114,10 @@ class Broker:
         ]
         if not found:
             raise RouteNotFound(
-                f"get {key.text()}: no such route is in the table", operation="get", key=key.text(), errno="ESRCH"
+                f"get {key.text()}: no such route is in the table",
+                operation="get",
+                key=key.text(),
+                errno="ESRCH",
             )
         rows = [(shape, destination) for shape in found]
         if any(shape.volatile for shape in found):
@@ -234,7 +237,9 @@ class Broker:
             fields["records"] = len(records)
         if failures.count:
             error = failures.first
-            log.warning("refused", failed=failures.count, error=type(error).__name__, why=str(error), **fields)
+            log.warning(
+                "refused", failed=failures.count, error=type(error).__name__, why=str(error), **fields
+            )
         else:
             log.info("written", **fields)
 

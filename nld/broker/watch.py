@@ -18,7 +18,7 @@ from nld.kernel.shape import Shape
 from nld.rib.history import Change
 
 
-async def watch(
+async def watch(  # noqa: PLR0917 - the order of the control channel
     view: View, selection: Selection, cursor: str | None, snapshot: bool, form: str, batch: int
 ) -> AsyncGenerator[bytes, None]:
     """JSON objects, each the parameters of one reply; ends only when it is closed.
@@ -49,9 +49,7 @@ async def watch(
             await view.news_after(seen)
         else:
             seen = changes[-1].generation
-            texts = [
-                text for change in changes if (text := _text(view, selection, change, form)) is not None
-            ]
+            texts = [text for change in changes if (text := _text(view, selection, change, form)) is not None]
             if texts:
                 yield (
                     f'{{"kind":"changes","changes":[{",".join(texts)}],"cursor":"{view.history.cursor(seen)}"}}'

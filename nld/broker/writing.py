@@ -98,7 +98,9 @@ class Writing:
             return await self._delete(piece)
         refusals = self._guard(piece)
         refused = {refusal.index for refusal in refusals}
-        indexes = [index for index in range(len(piece)) if index not in refused] if refused else range(len(piece))
+        indexes = (
+            [index for index in range(len(piece)) if index not in refused] if refused else range(len(piece))
+        )
         if not indexes:
             return refusals
         allowed = piece if not refused else [piece[index] for index in indexes]
@@ -150,7 +152,9 @@ class Writing:
         """Compare what the kernel has now with what was asked for."""
         at = self._view.mirror.at
         verdicts = self._verdicts
-        named = self._batch.route.protocol if self._batch.route.protocol != self._view.table.protocol else None
+        named = (
+            self._batch.route.protocol if self._batch.route.protocol != self._view.table.protocol else None
+        )
         refusals = []
         for index in indexes:
             key = self._place + piece[index]

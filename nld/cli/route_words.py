@@ -28,7 +28,7 @@ _HOP_FIELDS = frozenset(("gateway", "via", "dev", "encap", "nexthops"))
 _PREFERENCE_NUMBERS = {0: "medium", 1: "high", 3: "low"}
 
 
-class HelpWanted(Exception):  # noqa: N818 (a request, not a fault)
+class HelpWanted(Exception):
     """The word ``help`` stood where a prefix is read. ``topic`` names the grammar to show."""
 
     def __init__(self, topic: str) -> None:

@@ -282,7 +282,12 @@ ENCAP_FIELDS: dict[str, tuple[str, ...]] = {
     "ip": ("id", "src", "dst", "ttl", "tos", "key", "csum", "seq"),
     "ip6": ("id", "src", "dst", "hoplimit", "tc", "key", "csum", "seq"),
     "seg6": ("mode", "segs", "hmac"),
-}
+    "seg6local": (
+        "action", "srh", "table", "vrftable", "nh4", "nh6", "iif", "oif", "flavors", "lblen", "nflen",
+    ),
+    "rpl": ("segs",),
+    "xfrm": ("if_id", "link_dev"),
+}  # fmt: skip
 """The fields that ``ip -j`` prints behind ``encap``, by kind."""
 
 

@@ -14,8 +14,10 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from nld.control.budget import Budget, Limits
 from nld.control.connection import Connection
@@ -129,8 +131,10 @@ class Server:
         if unlink and isinstance(name, str) and name:
             path = Path(name)
             self._path = (path, _identity(path))
+        # Python 3.13 would remove the file of a socket that is not ours to remove.
+        own_file: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         self._server = await self.loop.create_unix_server(
-            lambda: Connection(self), sock=listener, backlog=BACKLOG
+            lambda: Connection(self), sock=listener, backlog=BACKLOG, **own_file
         )
 
     async def close(self, grace: float = 5.0) -> None:

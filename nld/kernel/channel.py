@@ -152,9 +152,7 @@ class Channel:
             except OSError as error:
                 self._drop(request)
                 if not request.done.done():
-                    request.done.set_exception(
-                        send_failure(error, self.socket.fileno(), len(request.data))
-                    )
+                    request.done.set_exception(send_failure(error, self.socket.fileno(), len(request.data)))
 
     def _send(self, request: Request) -> None:
         self.socket.send(request.data)

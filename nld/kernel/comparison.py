@@ -143,7 +143,7 @@ def _encap(asked: Route, got: Route) -> bool:
 
 def _device(asked: Route, got: Route) -> bool:
     # A reject route of IPv6 goes out by lo, whatever was said.
-    return got.family == AF.INET6 and got.type in _REJECTS or _next_hop("oif")(asked, got)
+    return (got.family == AF.INET6 and got.type in _REJECTS) or _next_hop("oif")(asked, got)
 
 
 def _preference(asked: Route, got: Route) -> bool:

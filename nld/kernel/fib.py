@@ -43,7 +43,13 @@ from nld.netlink.shape import BulkCut, cut
 from nld.netlink.template import for_size
 from nld.records import LookupQuestion, Names, RouteFilter, RouteKey, RouteRecord, RouteType
 from nld.records.destination import (
-    FAMILIES, INET, WIDTH, parse_address, parse_prefix, position, prefix_text,
+    FAMILIES,
+    INET,
+    WIDTH,
+    parse_address,
+    parse_prefix,
+    position,
+    prefix_text,
 )  # fmt: skip
 from nld.records.names import TYPE_NUMBERS
 
@@ -201,7 +207,9 @@ class FibTable:
 
     def key_text(self, batch: Batch, destination: bytes) -> str:
         """The key of one route of a batch, in words."""
-        text = prefix_text(batch.route.family, batch.length, destination or bytes(WIDTH[batch.route.family] // 8))
+        text = prefix_text(
+            batch.route.family, batch.length, destination or bytes(WIDTH[batch.route.family] // 8)
+        )
         return batch.record.key_text(text)
 
     # -- reading
@@ -228,7 +236,9 @@ class FibTable:
             if wanted.protocol is None
             else number("filter.protocol", wanted.protocol, self.names.protocols),
             type=None if wanted.type is None else TYPE_NUMBERS[wanted.type],
-            device=None if wanted.dev is None else self._translation.resolver.ifindex(wanted.dev, "filter.dev"),
+            device=None
+            if wanted.dev is None
+            else self._translation.resolver.ifindex(wanted.dev, "filter.dev"),
             shape_test=(lambda shape: all(test(shape.route()) for test in tests)) if tests else None,
             exact=prefixes.get("dst"),
             root=prefixes.get("root"),
@@ -244,7 +254,9 @@ class FibTable:
             tests.append(lambda route: route.scope == scope)
         if wanted.src is not None:
             _, source_length, source = parse_prefix(wanted.src)
-            tests.append(lambda route: (route.src_len, route.src) == (source_length, source if source_length else None))
+            tests.append(
+                lambda route: (route.src_len, route.src) == (source_length, source if source_length else None)
+            )
         if wanted.via is not None:
             gateway = parse_address(wanted.via)
             tests.append(lambda route: _goes_by(route, *gateway))
@@ -377,9 +389,7 @@ class FibTable:
             if kind in (RTM.NEWROUTE, RTM.DELROUTE):
                 shape = intern(payload)
                 if shape is not None:
-                    news.append(
-                        News(kind == RTM.DELROUTE, flags, sequence, port_id, shape, destination)
-                    )
+                    news.append(News(kind == RTM.DELROUTE, flags, sequence, port_id, shape, destination))
                 continue
             try:
                 suspicion = self._around.apply(kind, payload)

@@ -39,15 +39,24 @@ class Shape(Protocol):
     """
 
     @property
-    def place(self) -> bytes: ...
+    def place(self) -> bytes:
+        """Table, family and prefix length."""
+
     @property
-    def rank(self) -> tuple[int, int]: ...
+    def rank(self) -> tuple[int, int]:
+        """Tos and metric."""
+
     @property
-    def merges(self) -> bool: ...
+    def merges(self) -> bool:
+        """Whether another one joins it as a leg."""
+
     @property
-    def devices(self) -> frozenset[int]: ...
+    def devices(self) -> frozenset[int]:
+        """Interface indexes."""
+
     @property
-    def stable(self) -> bytes: ...
+    def stable(self) -> bytes:
+        """Without what the kernel changes by itself."""
 
 
 S = TypeVar("S", bound=Shape)
@@ -85,7 +94,7 @@ class Difference(Generic[S]):
         return Event.DELETE if self.new is None else Event.REPLACE
 
 
-class Doubt(Exception):  # noqa: N818 - not a failure: a question to the kernel
+class Doubt(Exception):
     """A notification that the mirror cannot apply; the routes at ``key`` must be read again."""
 
     def __init__(self, key: bytes) -> None:

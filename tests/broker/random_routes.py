@@ -25,7 +25,7 @@ def words(seed: int, count: int) -> list[str]:
     """``count`` lines such as ``route add 10.1.0.0/16 via 192.0.2.2 metric 7``; no key occurs twice."""
     source = random.Random(seed)
     seen: set[tuple[str, str, int]] = set()
-    lines = []
+    lines: list[str] = []
     while len(lines) < count:
         version = source.choice((4, 6))
         kind = source.choice(TYPES)

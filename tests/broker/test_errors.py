@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -35,10 +36,8 @@ def ask(path: str, frames: list[bytes]) -> list[bytes]:
         for frame in frames[:-1]:
             connection.sendall(frame + b"\0")
             assert b'"error"' not in next(answers)
-        try:
+        with contextlib.suppress(OSError):  # it hangs up in the middle of a message that is too long
             connection.sendall(frames[-1] + b"\0")
-        except OSError:
-            pass  # the daemon hung up in the middle of a message that is too long
         return [next(answers)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nld.client import Client
 from nld.errors import NldError
-from tests.broker.random_routes import prefix
+from tests.broker.random_routes import GATEWAYS, prefix
 from tests.stand import Stand
 
 pytestmark = pytest.mark.namespace
@@ -36,15 +36,14 @@ def nested(source: random.Random, version: int, count: int) -> list[str]:
 def test_ten_thousand_addresses(stand: Stand) -> None:
     source = random.Random(5)
     prefixes = {4: nested(source, 4, PREFIXES // 2), 6: nested(source, 6, PREFIXES // 2)}
-    gateways = {4: ["192.0.2.2", "192.0.2.3", "192.0.3.2"], 6: ["2001:db8::2", "2001:db8::3", "2001:db8:0:1::2"]}
     way: dict[str, str] = {}
     for version, some in prefixes.items():
         for one in some:
-            way[one] = source.choice(gateways[version])
+            way[one] = source.choice(GATEWAYS[version])
     with Client(stand.socket, timeout=300) as client:
         assert client.add([{"dst": one, "gateway": gateway} for one, gateway in way.items()]) == PREFIXES
         addresses = []
-        for version, some in prefixes.items():
+        for some in prefixes.values():
             for _ in range(ADDRESSES // 2):
                 network = ipaddress.ip_network(source.choice(some))
                 bits = network.max_prefixlen - network.prefixlen
@@ -73,7 +72,12 @@ def test_ten_thousand_addresses(stand: Stand) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "errno"),
-    [("unreachable", "EHOSTUNREACH"), ("prohibit", "EACCES"), ("blackhole", "EINVAL"), ("throw", "ENETUNREACH")],
+    [
+        ("unreachable", "EHOSTUNREACH"),
+        ("prohibit", "EACCES"),
+        ("blackhole", "EINVAL"),
+        ("throw", "ENETUNREACH"),
+    ],
 )
 def test_a_route_that_refuses_says_so_and_which_it_is(stand: Stand, kind: str, errno: str) -> None:
     with Client(stand.socket) as client:

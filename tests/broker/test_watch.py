@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ class State:
         self.cursor = ""
         self.resyncs = 0
 
-    def take(self, reply: dict[str, Any]) -> None:
+    def take(self, reply: Mapping[str, Any]) -> None:
         """Apply one reply."""
         self.cursor = reply.get("cursor", self.cursor)
         match reply["kind"]:
@@ -69,7 +69,7 @@ def follow(stand: Stand, until: str, state: State, ready: threading.Event, **opt
                 return
 
 
-def marked(reply: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def marked(reply: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (change["route"] for change in reply.get("changes", ()))
 
 

@@ -251,7 +251,7 @@ KERNEL = (
     kernel("scope name unknown", add(dev="nld0", scope="galaxy"), "InvalidRecord", field="routes[0].scope"),
     kernel("nexthop object missing", add(nhid=4242), "KernelRefused", fault="kernel"),
     kernel("foreign route", call("Delete", {"routes": [{"dst": "192.0.2.0/24"}]}), "ForeignRoute"),
-    kernel("cursor from elsewhere", call("Watch", {"cursor": "lorem"}, more=True), "CursorExpired"),
+    kernel("cursor from elsewhere", call("Watch", {"cursor": "0badc0de:7"}, more=True), "CursorExpired"),
     kernel("no module", call("Add", {"routes": [], "kernel": "module"}), "KernelUnavailable"),
 )
 
