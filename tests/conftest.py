@@ -13,8 +13,16 @@ from tests.stand import can_make_namespaces, stand
 __all__ = ["stand"]
 
 
+NEEDING = {"room", "stand"}
+"""Fixtures that make a namespace; a test that uses one has the mark."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a namespace where there can be none."""
+    """Mark what needs a namespace, and skip it where there can be none."""
+    for item in items:
+        if NEEDING & set(getattr(item, "fixturenames", ())):
+            item.add_marker("namespace")
     marked = [item for item in items if item.get_closest_marker("namespace")]
     if marked and (reason := can_make_namespaces()):
         for item in marked:
