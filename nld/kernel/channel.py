@@ -3,7 +3,8 @@
 Requests are put into a queue.  The **sender task** takes them out in order, sends each with one
 sendmsg, and holds back while more replies are outstanding than the receive buffer can surely hold.
 The **receiver task** sleeps until the event loop says that the descriptor is readable, drains it, and
-matches each acknowledgement to its request by sequence number.
+lets the exchange (``nld.netlink.exchange``)
+say which reply belongs to which request.
 
 A *batch* is several framed messages in one send, where only the last asks for an acknowledgement.  The
 kernel works through them in order and reports every failure with its sequence number, asked or not; so
@@ -24,14 +25,16 @@ import asyncio
 import contextlib
 import errno
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from nld.errors import KernelUnavailable, MalformedMessage, OutcomeUnknown
+from nld.errors import KernelUnavailable, OutcomeUnknown
 from nld.kernel.readiness import Readiness
-from nld.kernel.socket import SEQUENCES, NetlinkSocket, send_failure
-from nld.netlink.extack import Acknowledgement, parse_error
-from nld.netlink.header import Flag, Message, MessageType, frame, split
+from nld.kernel.socket import NetlinkSocket, send_failure
+from nld.netlink.exchange import Exchange, Finished, Lost, Pending, Replied
+from nld.netlink.extack import Acknowledgement
+from nld.netlink.header import Message
 
 REPLY_COST = 832
 """Bytes of receive buffer that one queued acknowledgement takes (measured: its skb's true size)."""
@@ -39,22 +42,27 @@ REPLY_COST = 832
 WORKER_BYTES = 4096
 """Sends larger than this go through the worker thread; a smaller one returns within microseconds."""
 
+SUCCESS = Acknowledgement(0)
+
+Data = bytes | memoryview
+
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """What is sent, and what comes back.
+    """What is to be sent, and what came back.
 
-    ``data``    framed messages.
-    ``first``   sequence number of the first message, ``last`` of the last one, which asks for an ACK.
+    ``size``             messages in it.
+    ``replies``          messages of data that the kernel answered with.
+    ``failures``         refusals by the message's place in the batch, from 0.
+    ``acknowledgement``  the answer to the last message.
     """
 
-    data: bytes | memoryview
-    first: int
-    last: int
+    size: int
+    make: Callable[[Exchange], tuple[Pending, Data]]
     done: asyncio.Future[None]
     replies: list[Message] = field(default_factory=list)
     failures: dict[int, Acknowledgement] = field(default_factory=dict)
-    acknowledgement: Acknowledgement | None = None
+    acknowledgement: Acknowledgement = SUCCESS
 
 
 @dataclass(slots=True)
@@ -63,7 +71,6 @@ class Counters:
 
     sent: int = 0
     received: int = 0
-    unmatched: int = 0
     overruns: int = 0
 
 
@@ -77,8 +84,9 @@ class Channel:
     def __init__(self, protocol: int, *, receive_buffer: int = 0, send_buffer: int = 0) -> None:
         self.socket = NetlinkSocket(protocol, receive_buffer=receive_buffer, send_buffer=send_buffer)
         self.counters = Counters()
+        self.exchange = Exchange(self.socket.port_id)
         self._budget = max(8, self.socket.granted.receive // (2 * REPLY_COST))
-        self._outstanding: deque[Request] = deque()
+        self._outstanding: dict[Pending, Request] = {}
         self._weight = 0
         self._queue: deque[Request] = deque()
         self._work = asyncio.Event()
@@ -101,17 +109,24 @@ class Channel:
         Raises :class:`OutcomeUnknown` when the reply was lost, :class:`KernelUnavailable` when the
         channel is closed.  A refusal by the kernel is not raised: it is the ``acknowledgement``.
         """
-        sequence = SEQUENCES.allot()
-        data = frame(message_type, flags | Flag.REQUEST | Flag.ACK, sequence, payload)
-        return await self.batch(data, sequence, sequence)
+        return await self._do(1, lambda exchange: exchange.request(message_type, flags, payload))
 
-    async def batch(self, data: bytes | memoryview, first: int, last: int) -> Request:
-        """Send framed messages numbered ``first`` to ``last``, of which the last has NLM_F_ACK.
+    async def batch(self, size: int, frames: Callable[[int], Data]) -> Request:
+        """Send ``size`` messages at once, at most :attr:`batch_limit`, of which the last has NLM_F_ACK.
 
-        At most :attr:`batch_limit` messages.  Returns when the last one's answer is here.
+        ``frames``  makes them, given the sequence number of the first.
+
+        Returns when the last one's answer is here; raises as :meth:`request`.
         """
-        loop = asyncio.get_running_loop()
-        request = Request(data, first, last, loop.create_future())
+
+        def make(exchange: Exchange) -> tuple[Pending, Data]:
+            pending = exchange.batch(size)
+            return pending, frames(pending.first)
+
+        return await self._do(size, make)
+
+    async def _do(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
+        request = Request(size, make, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         self._work.set()
         await request.done
@@ -127,7 +142,12 @@ class Channel:
         self._readiness.close()
         self._worker.shutdown(wait=True)
         self.socket.close()
-        self._abandon(KernelUnavailable("the netlink channel was closed", operation="send"))
+        closed = KernelUnavailable("the netlink channel was closed", operation="send")
+        self._abandon(closed)
+        for request in self._queue:
+            if not request.done.done():
+                request.done.set_exception(closed)
+        self._queue.clear()
 
     async def _sender(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,25 +158,23 @@ class Channel:
             request = self._queue.popleft()
             if request.done.cancelled():
                 continue
-            weight = request.last - request.first + 1
-            while self._outstanding and self._weight + weight > self._budget:
+            while self._outstanding and self._weight + request.size > self._budget:
                 self._room.clear()
                 await self._room.wait()
-            self._outstanding.append(request)
-            self._weight += weight
+            pending, data = request.make(self.exchange)
+            self._outstanding[pending] = request
+            self._weight += request.size
             try:
-                if len(request.data) > WORKER_BYTES:
-                    await loop.run_in_executor(self._worker, self._send, request)
+                if len(data) > WORKER_BYTES:
+                    await loop.run_in_executor(self._worker, self.socket.send, data)
                 else:
-                    self._send(request)
+                    self.socket.send(data)
+                self.counters.sent += request.size
             except OSError as error:
-                self._drop(request)
+                self.exchange.abandon(pending)
+                self._forget(pending)
                 if not request.done.done():
-                    request.done.set_exception(send_failure(error, self.socket.fileno(), len(request.data)))
-
-    def _send(self, request: Request) -> None:
-        self.socket.send(request.data)
-        self.counters.sent += request.last - request.first + 1
+                    request.done.set_exception(send_failure(error, self.socket.fileno(), len(data)))
 
     async def _receiver(self) -> None:
         while True:
@@ -171,48 +189,30 @@ class Channel:
             if datagram is None:
                 self._readiness.clear()
                 continue
-            try:
-                for message in split(datagram):
-                    self._take(message)
-            except MalformedMessage:
-                self._overrun()  # what the rest of the datagram said is lost
+            self._take(datagram)
 
-    def _take(self, message: Message) -> None:
-        self.counters.received += 1
-        request = self._owner(message)
-        if message.type in (MessageType.NOOP, MessageType.DONE):
-            return
-        if message.type == MessageType.OVERRUN:
-            self._overrun()
-            return
-        if request is None:
-            self.counters.unmatched += 1
-            return
-        if message.type != MessageType.ERROR:
-            request.replies.append(message)
-            return
-        acknowledgement = parse_error(message)
-        if acknowledgement.errno:
-            request.failures[message.sequence] = acknowledgement
-        if message.sequence == request.last:
-            request.acknowledgement = acknowledgement
-            self._drop(request)
-            if not request.done.done():
-                request.done.set_result(None)
+    def _take(self, datagram: bytes) -> None:
+        for event in self.exchange.receive(datagram):
+            self.counters.received += 1
+            match event:
+                case Replied(pending, message):
+                    self._outstanding[pending].replies.append(message)
+                case Finished(pending, acknowledgement):
+                    request = self._forget(pending)
+                    request.acknowledgement = acknowledgement
+                    request.failures = {
+                        sequence - pending.first: failure for sequence, failure in pending.failures.items()
+                    }
+                    if not request.done.done():
+                        request.done.set_result(None)
+                case Lost():
+                    self._overrun()
 
-    def _owner(self, message: Message) -> Request | None:
-        if message.port_id != self.socket.port_id:
-            return None
-        for request in self._outstanding:
-            if request.first <= message.sequence <= request.last:
-                return request
-        return None
-
-    def _drop(self, request: Request) -> None:
-        with contextlib.suppress(ValueError):
-            self._outstanding.remove(request)
-            self._weight -= request.last - request.first + 1
+    def _forget(self, pending: Pending) -> Request:
+        request = self._outstanding.pop(pending)
+        self._weight -= request.size
         self._room.set()
+        return request
 
     def _overrun(self) -> None:
         self.counters.overruns += 1
@@ -221,16 +221,10 @@ class Channel:
                 "the kernel's answer was lost: the receive buffer of the netlink socket overflowed",
                 errno="ENOBUFS",
             ),
-            queued=False,
         )
 
-    def _abandon(self, error: OutcomeUnknown | KernelUnavailable, *, queued: bool = True) -> None:
-        lost = list(self._outstanding) + (list(self._queue) if queued else [])
-        self._outstanding.clear()
-        self._weight = 0
-        if queued:
-            self._queue.clear()
-        self._room.set()
-        for request in lost:
+    def _abandon(self, error: OutcomeUnknown | KernelUnavailable) -> None:
+        for pending in self.exchange.abandon_all():
+            request = self._forget(pending)
             if not request.done.done():
                 request.done.set_exception(error)

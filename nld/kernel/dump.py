@@ -76,7 +76,11 @@ class Dumper:
                 if datagram is None:
                     readiness.clear()
                     continue
-                messages = walk_cuts(datagram)
+                messages = [
+                    message
+                    for message in walk_cuts(datagram)
+                    if message[2] == sequence and message[3] == socket.port_id
+                ]
                 if any(flags & Flag.DUMP_INTR for flags in {message[1] for message in messages}):
                     raise InterruptedError(errno.EINTR, "the dump was interrupted")
                 if messages and messages[-1][0] in (MessageType.DONE, MessageType.ERROR):

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import structlog
@@ -27,7 +28,7 @@ from nld.kernel.listing import Listing
 from nld.kernel.refusal import refusal
 from nld.kernel.selection import Prefix, Row, Selection
 from nld.kernel.shape import Shapes
-from nld.kernel.socket import NETLINK_ROUTE, SEQUENCES
+from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.surroundings import Surroundings
 from nld.kernel.table import Answer, Batch, Capabilities, News, Operation, Refusal, Sink
 from nld.kernel.translation import Translation
@@ -189,12 +190,9 @@ class FibTable:
         step = max(1, min(self.piece, SEND_BYTES // template.message_size))
         for start in range(0, len(batch.destinations), step):
             part = batch.destinations[start : start + step]
-            first = SEQUENCES.allot(len(part))
-            data = template.frames(part, first)
-            request = await self.channel.batch(data, first, first + len(part) - 1)
-            for sequence, acknowledgement in request.failures.items():
-                at = sequence - first
-                message = data[at * template.message_size : (at + 1) * template.message_size]
+            request = await self.channel.batch(len(part), partial(template.frames, part))
+            for at, acknowledgement in request.failures.items():
+                message = template.frames(part[at : at + 1], 0)
                 refused = refusal(
                     acknowledgement,
                     bytes(message[HEADER_SIZE:]),
@@ -338,7 +336,7 @@ class FibTable:
             payload, destination = cut(match.replies[0].payload)
             shape = self._shapes.intern(payload)
             found = None if shape is None else (shape, destination)
-        if way.acknowledgement is not None and way.acknowledgement.errno:
+        if way.acknowledgement.errno:
             error = refusal(
                 way.acknowledgement,
                 route_message.encode(asked),

@@ -66,7 +66,7 @@ class Sequences:
 
 
 SEQUENCES = Sequences()
-"""The one source of this process, so that numbers match whichever way a message was sent."""
+"""For messages that are sent without an exchange of their own; unique in this process until it wraps."""
 
 
 @dataclass(slots=True)
