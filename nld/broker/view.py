@@ -141,7 +141,9 @@ class View:
                 if item.deleted:
                     difference = self.mirror.delete(item.shape, item.destination)
                 else:
-                    difference = self.mirror.new(item.shape, item.destination, _position(item))
+                    difference = self.mirror.new(
+                        item.shape, item.destination, _position(item.flags, item.shape.family)
+                    )
             except Doubt as doubt:
                 self._doubts.add(doubt.key)
                 self._work.set()
@@ -237,12 +239,20 @@ class View:
         self._news = asyncio.get_running_loop().create_future()
 
 
-def _position(news: News) -> Position:
-    if news.flags & Flag.REPLACE:
-        return Position.INSTEAD
-    if news.flags & (Flag.APPEND | Flag.EXCL) or news.shape.family == AF.INET6:
-        return Position.LAST
-    return Position.FIRST
+# Plain numbers: arithmetic with enums is slow, and this is done for every notification.
+_REPLACE = int(Flag.REPLACE)
+_BEHIND = int(Flag.APPEND | Flag.EXCL)
+_INET6 = int(AF.INET6)
+
+
+def _position(flags: int, family: int) -> Position:
+    """Where the kernel put a new route, by the flags of its notification."""
+    if flags & _REPLACE:
+        return _INSTEAD
+    return _LAST if flags & _BEHIND or family == _INET6 else _FIRST
+
+
+_FIRST, _LAST, _INSTEAD = Position.FIRST, Position.LAST, Position.INSTEAD
 
 
 def _concerned(suspicion: Suspicion) -> Selection:

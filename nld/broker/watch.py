@@ -83,11 +83,13 @@ def _text(view: View, selection: Selection, change: Change[Shape], form: str) ->
     if old is None and new is None:
         return None
     whole = (old, new) == (difference.old, difference.new)
-    kept = change.texts.get(form) if whole else None
+    if not whole:
+        return _render(view, change, old, new, form)
+    if change.texts is None:
+        change.texts = {}
+    kept = change.texts.get(form)
     if kept is None:
-        kept = _render(view, change, old, new, form)
-        if whole:
-            change.texts[form] = kept
+        kept = change.texts[form] = _render(view, change, old, new, form)
     return kept
 
 

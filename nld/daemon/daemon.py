@@ -9,6 +9,7 @@ log level; a wrong file is reported and the old one kept.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -104,6 +105,10 @@ class Daemon:
             listener, passed = self._listener()
             await server.start(listener, unlink=not passed)
             try:
+                # What is there now lives as long as the daemon, and a mirror of a million routes is no
+                # garbage: look through the young objects only, and not after every few hundred routes.
+                gc.freeze()
+                gc.set_threshold(50_000, 20, 100)
                 self._manager.ready(f"{len(view.mirror)} routes; listening on {listener.getsockname()}")
                 log.info("ready", routes=len(view.mirror), socket=listener.getsockname(), activated=passed)
                 await self._until_stopped(view)

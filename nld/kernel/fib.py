@@ -384,10 +384,10 @@ class FibTable:
         news: list[News] = []
         intern = self._shapes.intern
         for kind, flags, sequence, port_id, payload, destination in messages:
-            if kind in (RTM.NEWROUTE, RTM.DELROUTE):
+            if kind in _ROUTES:
                 shape = intern(payload)
                 if shape is not None:
-                    news.append(News(kind == RTM.DELROUTE, flags, sequence, port_id, shape, destination))
+                    news.append(News(kind == _DELROUTE, flags, sequence, port_id, shape, destination))
                 continue
             try:
                 suspicion = self._around.apply(kind, payload)
@@ -407,6 +407,10 @@ class FibTable:
         log.warning("notifications were lost", kernel=self.name)
         self._sink.overrun()
 
+
+# Plain numbers, for they are compared with every notification.
+_DELROUTE = int(RTM.DELROUTE)
+_ROUTES = frozenset((int(RTM.NEWROUTE), _DELROUTE))
 
 _Test = Callable[[Route], bool]
 

@@ -11,7 +11,7 @@ Who waits for news, and how, belongs to the broker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic
 
 from nld.errors import CursorExpired, InvalidRecord
@@ -26,14 +26,14 @@ class Change(Generic[S]):
     ``port_id``     netlink address of the program that made it, 0 for the kernel itself, None when the
                     change was found by reading and nobody knows who made it.
     ``cause``       why a route went without a notification, such as ``device nld0 went down``.
-    ``texts``       the JSON texts made of it so far, by form.
+    ``texts``       the JSON texts made of it so far, by form; None before the first.
     """
 
     generation: int
     difference: Difference[S]
     port_id: int | None
     cause: str | None
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] | None = None
 
 
 class History(Generic[S]):
