@@ -38,7 +38,7 @@ from nld.netlink import route as route_message
 from nld.netlink import rule as rule_message
 from nld.netlink.header import HEADER_SIZE
 from nld.netlink.registry import AF, RTM, RTNLGRP, RouteFlag
-from nld.netlink.route import NextHop, Route, Via
+from nld.netlink.route import Route, Via
 from nld.netlink.rule import Rule
 from nld.netlink.shape import BulkCut, cut
 from nld.netlink.template import for_size
@@ -423,9 +423,5 @@ _EMPTY = {
 
 
 def _goes_by(route: Route, family: int, address: bytes) -> bool:
-    """Whether a route, or one of its legs, has this gateway."""
-    via = Via(family, address)
-    holders: list[Route | NextHop] = [route, *(route.multipath or ())]
-    return any(
-        via == holder.via or (route.family == family and address == holder.gateway) for holder in holders
-    )
+    """Whether a route has this gateway. As with ``ip``, the legs of a multipath route do not count."""
+    return route.via == Via(family, address) or (route.family == family and route.gateway == address)

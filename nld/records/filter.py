@@ -39,7 +39,7 @@ class RouteFilter(Record):
     src: Annotated[Prefix | None, Field(alias="from")] = None
     """Exactly this source prefix (IPv6)."""
     via: Address | None = None
-    """Gateway of the route, or of one of its next hops."""
+    """Gateway of the route. As with ``ip``, the legs of a multipath route do not count."""
     prefsrc: Address | None = None
     """Preferred source address."""
     metric: U32 | None = None

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.namespace
 
 ROUNDS = 5
 GROWTH = 8 * 1024 * 1024
-"""Bytes: what an allocator may keep; a leak of the 17 MiB frame would be more."""
+"""Bytes in three rounds: a leak of one 17 MiB frame would be more."""
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +66,5 @@ def test_all_of_them_and_memory_stays_flat(daemon: Stand) -> None:
             assert steady.status()["version"]
             sizes.append(steady.status()["memory_bytes"])
     assert daemon.routes("ip") == before
-    assert sizes[-1] - sizes[0] < GROWTH, sizes
+    # The allocator keeps what the largest frame of the first round took.
+    assert sizes[-1] - sizes[1] < GROWTH, sizes
