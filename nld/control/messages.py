@@ -216,6 +216,32 @@ class KernelStatus(BaseModel):
     """Why not."""
     capabilities: list[str] | None = None
     """What it can do."""
+    routes: int | None = None
+    """Routes that it holds, of both families and all tables."""
+    generation: int | None = None
+    """Number of the latest change of its routes."""
+    resyncs: int | None = None
+    """How often everything was read again, because notifications were lost."""
+    protocol: str | None = None
+    """The protocol that marks routes which nld made."""
+    port_id: int | None = None
+    """Netlink address of the socket that nld writes by."""
+    receive_buffer: int | None = None
+    """Bytes that the kernel granted for replies."""
+    send_buffer: int | None = None
+    """Bytes that the kernel granted for requests."""
+    notification_buffer: int | None = None
+    """Bytes that the kernel granted for notifications."""
+    requests_sent: int | None = None
+    """Netlink messages sent, a batch counted by its messages."""
+    replies_received: int | None = None
+    """Netlink messages that answered them."""
+    notifications: int | None = None
+    """Notifications received."""
+    overruns: int | None = None
+    """How often the kernel dropped something for want of room."""
+    strangers: int | None = None
+    """Datagrams dropped because a process, not the kernel, had sent them."""
 
 
 class StatusReply(BaseModel):
@@ -229,6 +255,10 @@ class StatusReply(BaseModel):
     """Process id of the daemon."""
     uptime: float | None = None
     """Seconds since the daemon started."""
+    memory_bytes: int | None = None
+    """Memory that the daemon holds now (resident)."""
+    requests: int | None = None
+    """Writes asked of it."""
     kernels: list[KernelStatus] | None = None
     """The kernel tables that it drives."""
     watchers: int | None = None
