@@ -136,7 +136,7 @@ class View:
         for item in news:
             key = item.shape.place + item.destination
             if reconciliation is not None:
-                reconciliation.touch(key)
+                reconciliation.touch(key, item.shape.rank)
             try:
                 if item.deleted:
                     difference = self.mirror.delete(item.shape, item.destination)
@@ -240,16 +240,17 @@ class View:
 
 
 # Plain numbers: arithmetic with enums is slow, and this is done for every notification.
-_REPLACE = int(Flag.REPLACE)
-_BEHIND = int(Flag.APPEND | Flag.EXCL)
+# EXCL: the kernel had none of this rank; one that the mirror still has went in silence.
+_INSTEAD_OF = int(Flag.REPLACE | Flag.EXCL)
+_APPEND = int(Flag.APPEND)
 _INET6 = int(AF.INET6)
 
 
 def _position(flags: int, family: int) -> Position:
     """Where the kernel put a new route, by the flags of its notification."""
-    if flags & _REPLACE:
+    if flags & _INSTEAD_OF:
         return _INSTEAD
-    return _LAST if flags & _BEHIND or family == _INET6 else _FIRST
+    return _LAST if flags & _APPEND or family == _INET6 else _FIRST
 
 
 _FIRST, _LAST, _INSTEAD = Position.FIRST, Position.LAST, Position.INSTEAD

@@ -17,6 +17,9 @@ from typing import Generic
 from nld.errors import CursorExpired, InvalidRecord
 from nld.rib.mirror import Difference, S
 
+DIGITS = 20
+"""The longest generation in a cursor; int() raises an error of its own for thousands of digits."""
+
 
 @dataclass(slots=True)
 class Change(Generic[S]):
@@ -75,7 +78,7 @@ class History(Generic[S]):
         daemon or older than what is kept.
         """
         epoch, _, number = cursor.rpartition(":")
-        if not epoch or not number.isdecimal():
+        if not epoch or not number.isdecimal() or len(number) > DIGITS:
             raise InvalidRecord(
                 f"'{cursor[:60]}' is not a cursor; pass one that a watch gave",
                 operation="watch",

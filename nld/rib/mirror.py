@@ -13,8 +13,8 @@ Notifications are applied strictly in order.  Three things they cannot tell:
   the causes, dumps what may be concerned, and hands the dump to :class:`Reconciliation`.
 * After an overrun anything may have changed: the same, over the whole table.
 
-A reconciliation runs beside the notifications.  A key that a notification touched after the dump began
-keeps what the notification said; for every other key the dump is right.
+A reconciliation runs beside the notifications.  The routes of one rank at a key that a notification
+touched after the dump began keep what the notification said; for all others the dump is right.
 
 Does not belong here: netlink (a shape is opaque but for the few attributes below), and I/O.
 """
@@ -227,7 +227,7 @@ class Mirror(Generic[S]):
 class Reconciliation(Generic[S]):
     """One dump against the mirror, while notifications go on.
 
-    Begin it before the dump is asked for, tell it every key that a notification touches, give it the
+    Begin it before the dump is asked for, tell it every key and rank that a notification touches, give it the
     dump's rows, drain the notifications once more, then take the differences step by step.
 
     ``scope``  which shapes the dump was about: what is in scope, in the mirror and not in the dump,
@@ -238,11 +238,11 @@ class Reconciliation(Generic[S]):
         self._mirror = mirror
         self._scope = scope
         self._found: dict[bytes, S | tuple[S, ...]] = {}
-        self._touched: set[bytes] = set()
+        self._touched: dict[bytes, set[tuple[int, int]]] = {}
 
-    def touch(self, key: bytes) -> None:
-        """A notification was about this key: it knows better than the dump."""
-        self._touched.add(key)
+    def touch(self, key: bytes, rank: tuple[int, int]) -> None:
+        """A notification was about this key and rank: it knows better than the dump."""
+        self._touched.setdefault(key, set()).add(rank)
 
     def rows(self, rows: Iterable[tuple[S, bytes]]) -> None:
         """Rows of the dump, in the kernel's order. Those out of scope are passed over."""
@@ -269,19 +269,25 @@ class Reconciliation(Generic[S]):
         while chunk := list(islice(keys, step)):
             out: list[Difference[S]] = []
             for key in chunk:
-                if key in self._found or key in self._touched:
-                    continue
-                if any(map(self._scope, self._mirror.at(key))):
-                    out.extend(self._mirror.settle(key, (), self._scope))
+                if key not in self._found and any(map(self._scope, self._mirror.at(key))):
+                    out.extend(self._settle(key, ()))
             yield out
         while self._found:
             out = []
             for _ in range(min(step, len(self._found))):
                 key, entry = self._found.popitem()
-                if key not in self._touched:
-                    wanted = entry if isinstance(entry, tuple) else (entry,)
-                    out.extend(self._mirror.settle(key, wanted, self._scope))
+                out.extend(self._settle(key, entry if isinstance(entry, tuple) else (entry,)))
             yield out
+
+    def _settle(self, key: bytes, wanted: tuple[S, ...]) -> list[Difference[S]]:
+        touched = self._touched.get(key)
+        if touched is None:
+            return self._mirror.settle(key, wanted, self._scope)
+        return self._mirror.settle(
+            key,
+            tuple(shape for shape in wanted if shape.rank not in touched),
+            lambda shape: shape.rank not in touched and self._scope(shape),
+        )
 
 
 def _order(shape: Shape) -> tuple[int, int]:
