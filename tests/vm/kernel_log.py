@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 # The first words of the reports of oopses, warnings, lockdep, RCU, KASAN, UBSAN, debug objects, kmemleak,
-# hung tasks and stalls. A kernel's boot says none of them.
+# hung tasks and stalls (a report of KASAN is a "BUG: KASAN:"). A kernel's boot says none of them.
 _REPORT = re.compile(
-    r"BUG:|WARNING:|KASAN:|UBSAN:|Oops:|general protection fault|ODEBUG:|INFO: task|rcu:? .*stall"
+    r"BUG:|WARNING:|UBSAN:|Oops:|general protection fault|ODEBUG:|INFO: task|rcu:? .*stall"
     r"|possible recursive locking|possible circular locking|suspicious RCU usage|bad unlock balance"
     r"|kernel panic -|refcount_t:|kmemleak: [1-9]\d* new",
     re.IGNORECASE,

@@ -3,10 +3,11 @@
  * A module that is wrong on purpose: proves that the sanitizer kernel sees it.
  *
  * fault=1 reads freed memory, fault=2 forgets memory, fault=3 reads past an
- * array, fault=4 sleeps under a spinlock. Without a fault it does nothing.
+ * array, fault=4 may sleep under a spinlock, fault=5 takes two locks in either
+ * order. Without a fault it does nothing.
  */
-#include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -16,6 +17,8 @@ module_param(fault, int, 0444);
 static int table[4];
 static volatile int index = 4;
 static DEFINE_SPINLOCK(lock);
+static DEFINE_SPINLOCK(other);
+static DEFINE_MUTEX(mutex);
 
 static void use_after_free(void)
 {
@@ -40,8 +43,22 @@ static void leak(void)
 static void sleep_under_lock(void)
 {
 	spin_lock(&lock);
-	msleep(1);
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
 	spin_unlock(&lock);
+}
+
+static void lock_in_either_order(void)
+{
+	spin_lock(&lock);
+	spin_lock(&other);
+	spin_unlock(&other);
+	spin_unlock(&lock);
+
+	spin_lock(&other);
+	spin_lock(&lock);
+	spin_unlock(&lock);
+	spin_unlock(&other);
 }
 
 static int __init wrong_init(void)
@@ -58,6 +75,9 @@ static int __init wrong_init(void)
 		break;
 	case 4:
 		sleep_under_lock();
+		break;
+	case 5:
+		lock_in_either_order();
 		break;
 	}
 	return 0;
