@@ -173,7 +173,8 @@ class TextForm:
         return "".join(parts)
 
     def _encap(self, encap: Record) -> str:
-        kind = encap.get("type") if isinstance(encap.get("encap"), type(None)) else encap["encap"]
+        # Flat as in ip's JSON, an object as in nld's, or one as in newer versions of ip.
+        kind = encap.get("encap") or encap.get("type") or encap.get("encap_type")
         parts = [f" encap {kind} "]
         for field, words in ENCAP_WORDS.get(str(kind), {}).items():
             if (value := encap.get(field)) is not None:

@@ -243,12 +243,20 @@ _FLAT = {
 
 
 def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
-    """``ip``'s flat encapsulation made an object again; a new dict.
+    """``ip``'s encapsulation as nld's object, with its ``type``; a new dict, or the same if it is one.
+
+    Up to iproute2 6.1 and some later its fields stand among the route's; in newer ones it is an object
+    whose type is called ``encap_type``.
 
     ``own``  names of fields that the record itself has as well, so that nobody can say whose they are.
     FieldError where the encapsulation cannot be told from the route.
     """
-    kind = fields["encap"]
+    kind = fields.get("encap")
+    if isinstance(kind, dict) and "encap_type" in kind and "type" not in kind:
+        rest = {name: value for name, value in kind.items() if name != "encap_type"}
+        return fields | {"encap": {"type": kind["encap_type"]} | rest}
+    if not isinstance(kind, str):
+        return fields
     flat = _FLAT.get(kind)
     if flat is None:
         raise FieldError(

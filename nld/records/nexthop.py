@@ -58,7 +58,7 @@ class NextHopRecord(Record):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and isinstance(fields.get("encap"), str):
+        if isinstance(fields, dict) and "encap" in fields:
             return gather(fields, frozenset())
         return fields
 

@@ -65,8 +65,19 @@ def translation_of(room: Room) -> Translation:
 
 def pairs(text: str) -> list[Pairs]:
     """JSON objects as lists of pairs, so that order and repeated names count."""
-    found: list[Pairs] = json.loads(text, object_pairs_hook=list)
+    found: list[Pairs] = json.loads(text, object_pairs_hook=flat)
     return found
+
+
+def flat(fields: Pairs) -> Pairs:
+    """Newer versions of ip print an encapsulation as an object; its fields among the route's, as nld does."""
+    made: Pairs = []
+    for name, value in fields:
+        if name == "encap" and isinstance(value, list) and value and value[0][0] == "encap_type":
+            made += [("encap", value[0][1]), *value[1:]]
+        else:
+            made.append((name, value))
+    return made
 
 
 def settled(routes: Any) -> Any:

@@ -211,3 +211,10 @@ def test_other_records_refuse(model: type[BaseModel], fields: dict[str, Any], fi
     with pytest.raises(ValidationError) as caught:
         model.model_validate(fields)
     assert invalid(caught.value, "list").field == field
+
+
+def test_encapsulation_as_newer_versions_of_ip_print_it() -> None:
+    fields = {"dst": "10.0.0.0/8", "dev": "v0", "encap": {"encap_type": "ip", "id": 5, "dst": "192.0.2.9"}}
+    record = RouteRecord.model_validate(fields)
+    assert record.encap is not None
+    assert record.encap.type == "ip"
