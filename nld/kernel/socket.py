@@ -189,7 +189,7 @@ def send_netlink_message_to_kernel(
 
     ``fd``            descriptor of an AF_NETLINK socket of any protocol; stays open and stays yours.
     ``payload``       what follows the header: the protocol's own header and attributes. May be empty.
-    ``payload_size``  its size in bytes, which must be ``len(payload)``: a safeguard against half-built
+    ``payload_size``  its size in bytes (a view's ``nbytes``): a safeguard against half-built
                       payloads. 0 for an empty one.
     ``message_type``  ``nlmsg_type``, 0 to 65535.
     ``flags``         ``nlmsg_flags``, 0 to 65535, as given: NLM_F_REQUEST is not added.
@@ -203,14 +203,14 @@ def send_netlink_message_to_kernel(
 
     Source: netlink(7), RFC 3549.
     """
-    size = memoryview(payload).nbytes
-    if payload_size != size:
-        raise ValueError(f"payload_size is {payload_size}, but the payload has {size} bytes")
+    data = memoryview(payload).tobytes()  # a view's length may count items other than bytes
+    if payload_size != len(data):
+        raise ValueError(f"payload_size is {payload_size}, but the payload has {len(data)} bytes")
     for name, value in (("message_type", message_type), ("flags", flags)):
         if not 0 <= value <= 0xFFFF:
             raise ValueError(f"{name} is {value}; it must be 0 to 65535 (16 bits)")
     sequence = SEQUENCES.allot()
-    message = frame(message_type, flags, sequence, payload)
+    message = frame(message_type, flags, sequence, data)
     try:
         if os.fstat(fd) and (sock := socket.socket(fileno=fd)).family != socket.AF_NETLINK:
             sock.detach()
