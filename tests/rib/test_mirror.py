@@ -85,7 +85,7 @@ class Kernel:
 
 
 def contents(mirror: Mirror[Shape]) -> dict[bytes, tuple[Shape, ...]]:
-    held = {key: mirror.at(key) for key in mirror.keys()}
+    held = {key: mirror.at(key) for key in mirror.keys()}  # noqa: SIM118 - no mapping
     assert len(mirror) == sum(map(len, held.values()))
     walked = Counter((shape.place + destination, shape) for shape, destination in mirror.routes())
     assert walked == Counter((key, shape) for key, shapes in held.items() for shape in shapes)
