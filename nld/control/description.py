@@ -85,10 +85,11 @@ class _Writer:
         notes = [f"  # Also {name!r}, a name that Varlink cannot spell." for name in unspellable]
         if not notes and not any(comments):
             return _fill(fields)
-        lines = ["("]
+        # In front: systemd's parser takes no comment between the last field and the parenthesis.
+        lines = ["(", *notes]
         for position, (comment, text) in enumerate(zip(comments, fields, strict=True)):
             lines += [*comment, f"  {text}{',' if position < len(fields) - 1 else ''}"]
-        return "\n".join([*lines, *notes, ")"])
+        return "\n".join([*lines, ")"])
 
     def spell(self, annotation: Any) -> tuple[str, str]:
         """The Varlink type of an annotation, and for an ``object`` what it may be, in words."""

@@ -75,6 +75,7 @@ type Leg (
 
 # Does nothing.
 method Do(
+  # Also 'no-name', a name that Varlink cannot spell.
   a: bool,
   b: int,
   c: float,
@@ -96,7 +97,6 @@ method Do(
   r: string,
   # Either int or string, each.
   t: []object
-  # Also 'no-name', a name that Varlink cannot spell.
 ) -> ()
 
 # It broke.
