@@ -1,14 +1,15 @@
 # Two commands for a fresh machine with CPython 3.11+, gcc, make:
 #   make run     the main job as a short tour, in a private network, without root
 #   make check   all checks and tests, the same for people and CI
-# Both set up .venv themselves.  Others: make bench, make fuzz, make fmt, make clean.
+# Both set up .venv themselves.  Others: make bench, make fuzz, make fmt, make clean; make kmod and
+# kmod-install for the kernel module (needs kernel headers), make vm for a machine with the module and nld.
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run check bench fuzz fmt clean
+.PHONY: run check bench fuzz fmt clean kmod kmod-install vm
 
 run: .venv/installed
 	@$(BIN)/nld sandbox -- $(BIN)/python -m nld.tour
@@ -30,6 +31,15 @@ fmt: .venv/installed-dev
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/python -m nld.config.example > config.example.toml
+
+kmod:
+	$(MAKE) -C kmod
+
+kmod-install: kmod
+	$(MAKE) -C kmod install
+
+vm: .venv/installed-dev
+	$(BIN)/python -m tests.vm.shell
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
