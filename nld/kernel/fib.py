@@ -384,12 +384,12 @@ class FibTable:
         news: list[News] = []
         intern = self._shapes.intern
         for kind, flags, sequence, port_id, payload, destination in messages:
-            if kind in _ROUTES:
-                shape = intern(payload)
-                if shape is not None:
-                    news.append(News(kind == _DELROUTE, flags, sequence, port_id, shape, destination))
-                continue
             try:
+                if kind in _ROUTES:
+                    shape = intern(payload)
+                    if shape is not None:
+                        news.append(News(kind == _DELROUTE, flags, sequence, port_id, shape, destination))
+                    continue
                 suspicion = self._around.apply(kind, payload)
             except MalformedMessage as error:
                 log.error("a notification makes no sense", kind=kind, error=str(error))
