@@ -33,7 +33,7 @@ from nld.broker.watch import watch
 from nld.broker.writing import Failures, Writing
 from nld.errors import KernelUnavailable, NldError, RouteNotFound
 from nld.kernel.selection import Prefix, Selection
-from nld.kernel.shape import place
+from nld.kernel.shape import place, rank
 from nld.kernel.table import Batch, Operation
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
 from nld.records.peer import Peer
@@ -106,11 +106,11 @@ class Broker:
         destination = route.dst or b""
         if route.dst_len == 0:
             destination = b""
-        rank = (route.tos, route.priority or 0)
+        wanted = rank(route)
         found = [
             shape
             for shape in view.mirror.at(place(route.table, route.family, route.dst_len) + destination)
-            if shape.rank == rank and shape.route().src == route.src
+            if shape.rank == wanted
         ]
         if not found:
             raise RouteNotFound(
@@ -124,7 +124,7 @@ class Broker:
             # Its remaining lifetime is only in the kernel.
             exact = Prefix(route.family, route.dst_len, destination)
             selection = Selection(
-                (route.family,), table=route.table, exact=exact, shape_test=lambda shape: shape.rank == rank
+                (route.family,), table=route.table, exact=exact, shape_test=lambda shape: shape.rank == wanted
             )
             rows = [row async for part in view.table.dump(selection) for row in part]
         return _array(view.table.texts(rows, form, None if form != "ip" else True))

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from nld.broker.view import View
 from nld.errors import ForeignRoute, KernelRefused, NldError, RouteNotFound
-from nld.kernel.comparison import asked_fields, difference, leg, without_leg_fields
-from nld.kernel.shape import Shape, place
+from nld.kernel.comparison import DEFAULT_METRIC, asked_fields, difference, leg, without_leg_fields
+from nld.kernel.shape import Rank, Shape, place, rank
 from nld.kernel.table import Batch, Operation, Refusal
 from nld.netlink.registry import AF, NextHopFlag
 from nld.netlink.route import Route
@@ -120,18 +120,17 @@ class Writing:
             return []
         refusals = []
         for index, destination in enumerate(piece):
-            rank = self._rank
+            wanted = self._rank
             for shape in self._view.mirror.at(self._place + destination):
-                if shape.rank == rank and self._is_foreign(destination, shape):
+                if shape.rank == wanted and self._is_foreign(destination, shape):
                     refusals.append(Refusal(index, self._foreign(destination, shape)))
                     break
         return refusals
 
     @property
-    def _rank(self) -> tuple[int, int]:
+    def _rank(self) -> Rank:
         route = self._batch.route
-        default = 1024 if route.family == AF.INET6 else 0
-        return (route.tos, route.priority or default)
+        return rank(replace(route, priority=route.priority or DEFAULT_METRIC[AF(route.family)]))
 
     def _is_foreign(self, destination: bytes, shape: Shape) -> bool:
         return self._view.foreign(self._place + destination, shape, self._view.table.protocol)
@@ -173,7 +172,7 @@ class Writing:
 
     def _difference(self, shape: Shape) -> str | None:
         got = shape.route()
-        if (got.tos, got.priority or 0) != self._rank:
+        if shape.rank != self._rank:
             return "metric"
         if got.protocol != self._batch.route.protocol:
             return "protocol"

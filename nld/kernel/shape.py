@@ -25,13 +25,16 @@ _TRANSIENT = int(
 _RECENT = 65536
 """Raw spellings remembered before the memory of them is thrown away and built anew."""
 
+Rank = tuple[int, int, bytes]
+"""Tos, metric, and the source prefix of an IPv6 route as bytes (``b""`` for none)."""
+
 
 class Shape:
     """One shape; made by :class:`Shapes` only, never changed.
 
     ``payload``   rtmsg and attributes without RTA_DST, as the kernel wrote them.
     ``place``     table, family, prefix length as bytes; with a destination, the mirror's key.
-    ``rank``      (tos, metric).
+    ``rank``      (tos, metric, source prefix).
     ``merges``    IPv6 with a gateway: another of the same rank joins it as a leg.
     ``devices``   interface indexes it goes out by.
     ``volatile``  it has a lifetime, whose remaining time is not part of the shape.
@@ -52,7 +55,7 @@ class Shape:
         self.scope = route.scope
         self.nhid = route.nh_id
         self.place = place(route.table, route.family, route.dst_len)
-        self.rank = (route.tos, route.priority or 0)
+        self.rank = rank(route)
         legs = route.multipath or ()
         self.merges = (
             route.family == AF.INET6
@@ -89,6 +92,12 @@ class Shape:
 def place(table: int, family: int, length: int) -> bytes:
     """Where routes of this table, family and prefix length stand in the mirror."""
     return _PLACE.pack(table, family, length)
+
+
+def rank(route: Route) -> Rank:
+    """What tells routes of one place and destination apart; see :class:`~nld.rib.mirror.Shape`."""
+    source = bytes([route.src_len]) + (route.src or b"") if route.src_len else b""
+    return route.tos, route.priority or 0, source
 
 
 def _settled(leg: NextHop) -> NextHop:

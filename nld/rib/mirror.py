@@ -25,14 +25,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+Rank: TypeAlias = tuple[int, int, bytes]
+"""Tos, metric, and the source prefix of an IPv6 route as bytes (``b""`` for none)."""
 
 
 class Shape(Protocol):
     """What the mirror must know of a route's shape. Equal shapes are the same object.
 
     ``place``    table, family and prefix length as bytes: with the destination, the mirror's key.
-    ``rank``     (tos, metric): routes of one key with another rank are independent of each other.
+    ``rank``     (tos, metric, source prefix): routes of one key with another rank are independent of
+                 each other.
     ``merges``   IPv6 with a gateway: a second one of the same rank joins it as a leg.
     ``devices``  interface indexes that it goes out by.
     ``stable``   the shape without what the kernel changes by itself (dead and link-down flags).
@@ -43,8 +47,8 @@ class Shape(Protocol):
         """Table, family and prefix length."""
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """Tos and metric."""
+    def rank(self) -> Rank:
+        """Tos, metric and source prefix."""
 
     @property
     def merges(self) -> bool:
@@ -238,9 +242,9 @@ class Reconciliation(Generic[S]):
         self._mirror = mirror
         self._scope = scope
         self._found: dict[bytes, S | tuple[S, ...]] = {}
-        self._touched: dict[bytes, set[tuple[int, int]]] = {}
+        self._touched: dict[bytes, set[Rank]] = {}
 
-    def touch(self, key: bytes, rank: tuple[int, int]) -> None:
+    def touch(self, key: bytes, rank: Rank) -> None:
         """A notification was about this key and rank: it knows better than the dump."""
         self._touched.setdefault(key, set()).add(rank)
 
@@ -292,5 +296,5 @@ class Reconciliation(Generic[S]):
 
 def _order(shape: Shape) -> tuple[int, int]:
     """The kernel keeps the routes of a prefix by tos, the higher first, then by metric, the lower first."""
-    tos, metric = shape.rank
+    tos, metric, _ = shape.rank
     return (-tos, metric)

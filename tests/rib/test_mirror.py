@@ -9,6 +9,7 @@ must hold the same lists, and whoever adds up the differences must hold the same
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nld.rib.mirror import Difference, Doubt, Event, Mirror, Position, Reconciliation
+from nld.rib.mirror import Difference, Doubt, Event, Mirror, Position, Rank, Reconciliation
 
 PLACES = (b"\xfe\0\0\0\x02\x18", b"\xfe\0\0\0\x02\x00")
-RANKS = ((0, 0), (0, 7), (16, 0))
+RANKS: tuple[Rank, ...] = ((0, 0, b""), (0, 7, b""), (16, 0, b""), (0, 7, b"\x40"))
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Shape:
     """``name`` is all of it but the rank; ``flags`` is what the kernel changes by itself."""
 
     place: bytes = PLACES[0]
-    rank: tuple[int, int] = (0, 0)
+    rank: Rank = RANKS[0]
     name: str = "a"
     flags: int = 0
     merges: bool = False
@@ -44,6 +45,11 @@ Report = tuple[bool, Shape, bytes, Position]
 
 def order(shape: Shape) -> tuple[int, int]:
     return (-shape.rank[0], shape.rank[1])
+
+
+def lined_up(routes: Iterable[Shape]) -> tuple[Shape, ...]:
+    """The routes of one key; those of different sources are in different tables, and have no order."""
+    return tuple(sorted(routes, key=lambda shape: (order(shape), shape.rank[2])))
 
 
 @dataclass
@@ -81,11 +87,14 @@ class Kernel:
         return False, shape, destination, Position.FIRST
 
     def holds(self) -> dict[bytes, tuple[Shape, ...]]:
-        return {key: tuple(routes) for key, routes in self.lists.items() if routes}
+        return {key: lined_up(routes) for key, routes in self.lists.items() if routes}
 
 
 def contents(mirror: Mirror[Shape]) -> dict[bytes, tuple[Shape, ...]]:
-    held = {key: mirror.at(key) for key in mirror.keys()}  # noqa: SIM118 - no mapping
+    held = {key: lined_up(mirror.at(key)) for key in mirror.keys()}  # noqa: SIM118 - no mapping
+    for key in held:
+        orders = list(map(order, mirror.at(key)))
+        assert orders == sorted(orders)
     assert len(mirror) == sum(map(len, held.values()))
     walked = Counter((shape.place + destination, shape) for shape, destination in mirror.routes())
     assert walked == Counter((key, shape) for key, shapes in held.items() for shape in shapes)
@@ -183,9 +192,7 @@ def test_a_dump_mends_any_mirror_and_the_differences_are_the_set_difference(
 
 
 @given(st.lists(steps(*ALL), max_size=30), st.lists(steps(*ALL), max_size=30), st.sampled_from(RANKS))
-def test_what_is_out_of_the_dumps_scope_stays(
-    heard: list[Step], missed: list[Step], rank: tuple[int, int]
-) -> None:
+def test_what_is_out_of_the_dumps_scope_stays(heard: list[Step], missed: list[Step], rank: Rank) -> None:
     kernel, mirror = Kernel(), Mirror[Shape]()
     for one in heard:
         if (report := kernel.do(one.operation, one.shape, one.destination)) is not None:
@@ -203,7 +210,7 @@ def test_what_is_out_of_the_dumps_scope_stays(
     for key in {*before, *after}:
         wanted = [shape for shape in after.get(key, ()) if shape.rank == rank]
         wanted += [shape for shape in before.get(key, ()) if shape.rank != rank]
-        assert contents(mirror).get(key, ()) == tuple(sorted(wanted, key=order))
+        assert contents(mirror).get(key, ()) == lined_up(wanted)
 
 
 LONELY = ("add", "replace", "change", "delete")
@@ -320,7 +327,7 @@ def test_gateways_of_ipv6_join(
 ) -> None:
     mirror = Mirror[Shape]()
     for name, merges, metric in [*there, comes]:
-        mirror.new(Shape(name=name, merges=merges, rank=(0, metric)), bytes(4), Position.LAST)
+        mirror.new(Shape(name=name, merges=merges, rank=(0, metric, b"")), bytes(4), Position.LAST)
     assert [shape.name for shape in mirror.at(PLACES[0] + bytes(4))] == after
 
 
