@@ -55,7 +55,11 @@ class Extack:
 
 def errno_name(number: int) -> str:
     """``ENETUNREACH`` for 101; ``E999`` for a number this system has no name for."""
-    return errno_names.errorcode.get(number, f"E{number}")
+    return _KERNELS_NAMES.get(number) or errno_names.errorcode.get(number, f"E{number}")
+
+
+_KERNELS_NAMES = {errno_names.EOPNOTSUPP: "EOPNOTSUPP", errno_names.EDEADLK: "EDEADLK"}
+"""Where Python has another name for the same number."""
 
 
 class NldError(Exception):
