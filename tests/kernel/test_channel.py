@@ -1,0 +1,112 @@
+"""The request channel on a real kernel: every refusal is told, and what was lost is unknown, not failed."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+import pytest
+
+from nld.errors import KernelUnavailable, OutcomeUnknown
+from nld.kernel.channel import Channel
+from nld.kernel.socket import NETLINK_ROUTE
+from nld.netlink.header import Flag
+from nld.netlink.registry import AF, RTM
+from nld.netlink.route import Route, encode
+from nld.netlink.template import for_size
+from tests.kernel.inside import inside, ip
+
+pytestmark = pytest.mark.namespace
+
+ESRCH, EEXIST = 3, 17
+BLACKHOLE = Route(AF.INET, dst_len=32, table=254, type=6, protocol=131)
+ADD = for_size(RTM.NEWROUTE, Flag.CREATE | Flag.EXCL, BLACKHOLE, 4)
+DELETE = for_size(RTM.DELROUTE, 0, BLACKHOLE, 4)
+
+
+def addresses(count: int) -> list[bytes]:
+    return [struct.pack(">I", 0x0A000000 + number) for number in range(count)]
+
+
+async def all_fail() -> None:
+    channel = Channel(NETLINK_ROUTE, receive_buffer=4 << 20)
+    size = channel.batch_limit
+    assert size >= 128
+    batches = [
+        channel.batch(size, lambda first: DELETE.frames(addresses(size), first))
+        for _ in range(2048 // size + 2)
+    ]
+    for request in await asyncio.gather(*batches):
+        assert set(request.failures) == set(range(size))
+        assert {failure.errno for failure in request.failures.values()} == {ESRCH}
+        assert request.acknowledgement.errno == ESRCH
+    assert channel.counters.overruns == channel.exchange.unmatched == 0
+    await channel.close()
+
+
+async def some_fail() -> None:
+    channel = Channel(NETLINK_ROUTE)
+    size = channel.batch_limit
+    some = addresses(size)
+    first = await channel.batch(len(some[::3]), lambda first: ADD.frames(some[::3], first))
+    assert (first.failures, first.acknowledgement.errno) == ({}, 0)
+    second = await channel.batch(size, lambda first: ADD.frames(some, first))
+    assert set(second.failures) == set(range(0, size, 3))
+    assert {failure.errno for failure in second.failures.values()} == {EEXIST}
+    assert second.acknowledgement.errno == (EEXIST if (size - 1) % 3 == 0 else 0)
+    third = await channel.batch(size, lambda first: DELETE.frames(some, first))
+    assert third.failures == {}
+    await channel.close()
+
+
+async def replies_are_lost() -> None:
+    channel = Channel(NETLINK_ROUTE, receive_buffer=4096)
+    size = channel.batch_limit * 20
+    with pytest.raises(OutcomeUnknown) as caught:
+        await channel.batch(size, lambda first: DELETE.frames(addresses(size), first))
+    assert caught.value.errno == "ENOBUFS"
+    assert channel.counters.overruns >= 1
+    # What is left in the queue belongs to nobody, and the next request to its own answer.
+    route = Route(AF.INET, dst_len=32, dst=bytes([10, 9, 9, 9]), table=254, type=6)
+    for wanted in (0, EEXIST):
+        request = await channel.request(RTM.NEWROUTE, Flag.CREATE | Flag.EXCL, encode(route))
+        assert request.acknowledgement.errno == wanted
+    await channel.close()
+
+
+async def closed() -> None:
+    channel = Channel(NETLINK_ROUTE)
+    waiting = [
+        asyncio.ensure_future(channel.batch(8, lambda first: ADD.frames(addresses(8), first)))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    await channel.close()
+    for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(outcome, KernelUnavailable)
+
+
+async def cancelled() -> None:
+    """Who stops waiting spoils nothing for who comes next."""
+    channel = Channel(NETLINK_ROUTE)
+    left = asyncio.ensure_future(channel.batch(8, lambda first: ADD.frames(addresses(8), first)))
+    await asyncio.sleep(0)
+    left.cancel()
+    request = await channel.batch(8, lambda first: DELETE.frames(addresses(8), first))
+    assert set(request.failures) in (set(), set(range(8)))
+    await channel.close()
+
+
+async def lookup() -> None:
+    ip("route add 10.0.0.0/8 via 192.0.2.2")
+    channel = Channel(NETLINK_ROUTE)
+    asked = Route(AF.INET, dst_len=32, dst=bytes([10, 1, 2, 3]))
+    requests = await asyncio.gather(*(channel.request(RTM.GETROUTE, 0, encode(asked)) for _ in range(50)))
+    assert [(len(one.replies), one.acknowledgement.errno) for one in requests] == [(1, 0)] * 50
+    await channel.close()
+
+
+@pytest.mark.parametrize("what", [all_fail, some_fail, replies_are_lost, closed, cancelled, lookup])
+def test_channel(what: object) -> None:
+    assert callable(what)
+    inside(what)
