@@ -172,7 +172,8 @@ class Channel:
                 self.counters.sent += request.size
             except OSError as error:
                 self.exchange.abandon(pending)
-                self._forget(pending)
+                if pending in self._outstanding:  # an overrun meanwhile has given it up already
+                    self._forget(pending)
                 if not request.done.done():
                     request.done.set_exception(send_failure(error, self.socket.fileno(), len(data)))
 

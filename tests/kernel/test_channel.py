@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from nld.errors import KernelUnavailable, OutcomeUnknown
+from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
 from nld.kernel.channel import Channel
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.netlink.header import Flag
@@ -15,8 +15,6 @@ from nld.netlink.registry import AF, RTM
 from nld.netlink.route import Route, encode
 from nld.netlink.template import for_size
 from tests.kernel.inside import inside, ip
-
-pytestmark = pytest.mark.namespace
 
 ESRCH, EEXIST = 3, 17
 BLACKHOLE = Route(AF.INET, dst_len=32, table=254, type=6, protocol=131)
@@ -106,7 +104,43 @@ async def lookup() -> None:
     await channel.close()
 
 
+@pytest.mark.namespace
 @pytest.mark.parametrize("what", [all_fail, some_fail, replies_are_lost, closed, cancelled, lookup])
 def test_channel(what: object) -> None:
     assert callable(what)
     inside(what)
+
+
+USERSOCK = 2
+"""A protocol to which nothing in the kernel listens: every send fails."""
+
+
+@pytest.mark.parametrize(("size", "name"), [(16, "ECONNREFUSED"), (1 << 20, "EMSGSIZE")])
+async def test_a_send_that_fails_fails_its_own_request_only(size: int, name: str) -> None:
+    """A large one goes through the worker thread."""
+    channel = Channel(USERSOCK)
+    outcomes = await asyncio.gather(
+        *(channel.request(16, 0, bytes(size)) for _ in range(3)), return_exceptions=True
+    )
+    for outcome in outcomes:
+        assert isinstance(outcome, KernelRefused)
+        assert outcome.errno == name
+    assert channel.exchange.pending == ()
+    assert not any(task.done() for task in channel.tasks)
+    await channel.close()
+
+
+async def test_an_overrun_while_a_send_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel(USERSOCK)
+
+    def send(data: bytes | memoryview) -> None:
+        channel._overrun()  # as when the receiver runs while the worker thread sends
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(channel.socket, "send", send)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            await channel.request(16, 0, b"")
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in channel.tasks)
+    await channel.close()
