@@ -216,6 +216,8 @@ class Writing:
         for shape in self._view.mirror.at(self._place + destination):
             got = shape.route()
             asked = self._batch.route
+            if asked.multipath is not None and len(asked.multipath) != len(got.multipath or (got,)):
+                continue  # some of its legs are not the route
             if not shape.merges or got.multipath is None:
                 if difference(asked, self._asked, got) is None:
                     return shape, None
