@@ -17,12 +17,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import sys
 from typing import Any
 
 import structlog
 
 from nld.errors import KernelRefused, NldError
-from nld.kernel.selection import Prefix, Selection
+from nld.kernel.selection import Selection
 from nld.kernel.shape import Shape, place
 from nld.kernel.surroundings import Suspicion
 from nld.kernel.table import KernelTable, News
@@ -198,14 +199,18 @@ class View:
             suspicion = self._suspicions.pop(0)
             await self._reread(_concerned(suspicion), suspicion.cause)
             return
-        key = self._doubts.pop()
-        table, family, length = int.from_bytes(key[:4], "little"), key[4], key[5]
-        exact = Prefix(family, length, key[6:])
-        await self._reread(Selection((family,), table=table, exact=exact), None, key)
+        # All at once: the kernel cannot dump one key, so that each would cost a whole table.
+        doubts, self._doubts = frozenset(self._doubts), set()
+        tables = {int.from_bytes(key[:4], sys.byteorder) for key in doubts}
+        families = tuple(sorted({key[4] for key in doubts}))
+        selection = Selection(families, table=tables.pop() if len(tables) == 1 else None)
+        await self._reread(selection, None, doubts)
 
-    async def _reread(self, selection: Selection, cause: str | None, key: bytes | None = None) -> None:
-        """Dump what is selected and reconcile; ``key`` narrows it to one key."""
-        reconciliation = Reconciliation(self.mirror, selection.takes_shape)
+    async def _reread(
+        self, selection: Selection, cause: str | None, only: frozenset[bytes] | None = None
+    ) -> None:
+        """Dump what is selected and reconcile; ``only`` narrows it to some keys."""
+        reconciliation = Reconciliation(self.mirror, selection.takes_shape, only)
         self._reconciliation = reconciliation
         try:
             try:
@@ -216,7 +221,7 @@ class View:
                 if error.errno != "ENODEV" or selection.device is None:
                     raise
             self.table.drain()
-            for differences in reconciliation.differences(only=key):
+            for differences in reconciliation.differences():
                 for difference in differences:
                     shape = difference.new or difference.old
                     assert shape is not None

@@ -236,11 +236,15 @@ class Reconciliation(Generic[S]):
 
     ``scope``  which shapes the dump was about: what is in scope, in the mirror and not in the dump,
                is gone. Everything when it always says yes.
+    ``only``   the keys to settle, all others being left alone; None for every key.
     """
 
-    def __init__(self, mirror: Mirror[S], scope: Callable[[S], bool]) -> None:
+    def __init__(
+        self, mirror: Mirror[S], scope: Callable[[S], bool], only: frozenset[bytes] | None = None
+    ) -> None:
         self._mirror = mirror
         self._scope = scope
+        self._only = only
         self._found: dict[bytes, S | tuple[S, ...]] = {}
         self._touched: dict[bytes, set[Rank]] = {}
 
@@ -252,24 +256,25 @@ class Reconciliation(Generic[S]):
         """Rows of the dump, in the kernel's order. Those out of scope are passed over."""
         found = self._found
         scope = self._scope
+        only = self._only
         for shape, destination in rows:
             if not scope(shape):
                 continue
             key = shape.place + destination
+            if only is not None and key not in only:
+                continue
             before = found.get(key)
             if before is None:
                 found[key] = shape
             else:
                 found[key] = (*before, shape) if isinstance(before, tuple) else (before, shape)
 
-    def differences(self, step: int = 2000, only: bytes | None = None) -> Iterator[list[Difference[S]]]:
+    def differences(self, step: int = 2000) -> Iterator[list[Difference[S]]]:
         """What must change, applied to the mirror as it is yielded; at most ``step`` keys at a time.
-
-        ``only``  a single key to settle: the dump was about nothing else.
 
         Between two steps the event loop may run: notifications that come meanwhile are respected.
         """
-        keys = iter(self._mirror.keys() if only is None else [only])
+        keys = iter(self._mirror.keys() if self._only is None else self._only)
         while chunk := list(islice(keys, step)):
             out: list[Difference[S]] = []
             for key in chunk:
