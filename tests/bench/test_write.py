@@ -86,7 +86,7 @@ def test_many_routes(tmp_path: Path) -> None:
             for name in files
         ],
         [
-            f"another client's get while this runs without it ({words[name]}): "
+            f"another client's get during {words[name]}: "
             f"p99 {median(gets[name]) / 1000:.2f} ms in {counts[name]:.0f} gets (wanted < 20 ms)"
             for name in files
         ],

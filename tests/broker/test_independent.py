@@ -37,7 +37,7 @@ WANTED = [
     {"dst": "2001:db8:ff::/48", "gateway": "2001:db8::2", "metrics": [{"mtu": 1400}]},
 ]
 DESTINATIONS = {"10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "2001:db8:ff::/48"}
-OURS: dict[str, Any] = {"protocol": 131}
+OURS: dict[str, Any] = {"protocol": "131"}
 """Not what the kernel adds of its own accord meanwhile."""
 LAST = "198.51.100.1"
 SECONDS = 300
@@ -45,7 +45,7 @@ SECONDS = 300
 
 def in_kernel(stand: Stand) -> set[str]:
     """Destinations of the routes under nld's protocol, as ``ip`` shows them."""
-    return {route["dst"] for route in stand.routes() if route.get("protocol") == "131"}
+    return {route["dst"] for route in stand.routes() if str(route["protocol"]) in {"131", "nld"}}
 
 
 def check_description(text: str) -> None:
@@ -93,9 +93,16 @@ def test_the_reference_package(stand: Stand) -> None:
                 if is_last(reply):
                     return
 
-    watcher = threading.Thread(target=follow)
+    def watch() -> None:
+        try:
+            follow()
+        finally:
+            ready.set()  # whatever went wrong, nobody waits for it
+
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     assert ready.wait(SECONDS)
+    assert seen, "the watch ended before it began"
     with varlink.Client(f"unix:{stand.socket}") as client:
         assert set(client.get_interfaces()) == {"io.nld", "org.varlink.service"}
         check_description(client.get_interface("io.nld").description)

@@ -57,7 +57,7 @@ async def main(seconds: float, history: int) -> dict[str, Any]:
         for number in range(BUSY):
             warm.create_task(busy(number, loop.time() + seconds / 6, Counts()))
     async with AsyncClient(timeout=PATIENCE) as client:
-        await fill(client, history)
+        await fill(client, 2 * history)  # it keeps at most twice as many
         before = await memory(client)
         counts.peak = before
         idle = [connected() for _ in range(IDLE)]

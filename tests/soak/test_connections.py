@@ -18,7 +18,7 @@ from tests.soak.load import BACK
 pytestmark = [pytest.mark.soak, pytest.mark.namespace]
 
 GROWTH = 64 << 20
-HISTORY = 8192
+HISTORY = 4096
 """Changes that the daemon keeps: so few that they can be filled in first, and that a stalled watcher is
 overtaken and must be told to start anew."""
 MORE = f"[limits]\nconnections_per_uid = 4096\n[watch]\nhistory = {HISTORY}\n"
