@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.kernel.room import LINKS
 
 PROGRAM = """
 import asyncio, importlib, inspect
@@ -38,7 +37,6 @@ def inside(function: Callable[[], Any]) -> None:
         f"from tests.kernel.inside import ip; from tests.kernel.room import LINKS; ip(*LINKS)"
         f"{PROGRAM.format(module=function.__module__, name=function.__name__)}"
     )
-    assert LINKS
     done = subprocess.run(
         ["unshare", "-Urn", sys.executable, "-c", program],
         capture_output=True,
