@@ -190,6 +190,8 @@ class View:
             self._suspicions.clear()
             self._doubts.clear()
             try:
+                if cause != "start":
+                    await self.table.learn()
                 await self._reread(Selection(), None if cause == "start" else f"found again: {cause}")
             except NldError:
                 self._everything = cause

@@ -118,7 +118,7 @@ class FibTable:
             absorb=self._absorb,
             overrun=self._overrun,
         )
-        await self._learn()
+        await self.learn()
         log.info(
             "kernel table open",
             kernel=self.name,
@@ -366,18 +366,18 @@ class FibTable:
 
     # -- listening
 
-    async def _learn(self) -> None:
-        """Read devices, nexthop objects and rules."""
+    async def learn(self) -> None:
+        """Read devices, nexthop objects and rules, and forget what was known of them."""
+        found: list[BulkCut] = []
         for kind in (RTM.GETLINK, RTM.GETNEXTHOP, RTM.GETRULE):
-            payload = _EMPTY[kind]
             try:
-                messages = await self._dumper.collect(kind, payload)
+                found += await self._dumper.collect(kind, _EMPTY[kind])
             except NldError as error:
                 # Kernels before 5.3 have no nexthop objects.
                 log.warning("not read", what=kind.name, **error.parameters())
-                continue
-            for message in messages:
-                self._around.apply(message[0], message[4])
+        self._around.forget()
+        for message in found:
+            self._around.apply(message[0], message[4])
 
     def _absorb(self, messages: list[BulkCut]) -> None:
         """Sort notifications: news of routes on, surroundings here, in order."""

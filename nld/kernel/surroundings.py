@@ -65,6 +65,13 @@ class Surroundings:
         """The nexthop object with this id, or None."""
         return self.nexthops.get(nhid)
 
+    def forget(self) -> None:
+        """Know nothing, before everything is told again."""
+        self.links.clear()
+        self.nexthops.clear()
+        self.rules.clear()
+        self.version += 1
+
     def apply(self, kind: int, payload: bytes) -> Suspicion | None:
         """Take one message, of a dump or a notification, and say what it makes suspect.
 

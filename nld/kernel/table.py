@@ -154,6 +154,9 @@ class KernelTable(Protocol):
     async def open(self, sink: Sink) -> None:
         """Open the sockets and start to listen. News may come before this returns."""
 
+    async def learn(self) -> None:
+        """Read again what routes refer to (devices, nexthop objects, rules), after news was lost."""
+
     async def close(self) -> None:
         """Stop, and fail what is under way with KernelUnavailable."""
 
