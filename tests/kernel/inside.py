@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 PROGRAM = """
 import asyncio, importlib, inspect
 result = getattr(importlib.import_module({module!r}), {name!r})()
@@ -34,7 +33,7 @@ def inside(function: Callable[[], Any]) -> None:
     """Call it in a new namespace; a coroutine function is run to its end."""
     root = str(Path(__file__).parents[2])
     program = (
-        f"from tests.kernel.inside import ip; from tests.kernel.room import LINKS; ip(*LINKS)"
+        "from tests.kernel.inside import ip; from tests.kernel.room import LINKS; ip(*LINKS)"
         f"{PROGRAM.format(module=function.__module__, name=function.__name__)}"
     )
     done = subprocess.run(
