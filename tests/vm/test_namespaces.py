@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(can_make_namespaces() is None, reason="this host runs them itself"),
 ]
 
-PLACES = ("broker", "cli", "docs", "kernel", "netlink", "parity", "sandbox")
+PLACES = ("broker", "cli", "daemon", "docs", "kernel", "netlink", "parity", "sandbox")
 CARRIED = ("tests", "docs", "pyproject.toml", "config.example.toml", "README.md")
 SECONDS = 1500
 """The longest that one of them may take in an emulated machine."""
