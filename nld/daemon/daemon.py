@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -77,6 +78,7 @@ class Daemon:
 
     async def run(self) -> int:
         """Serve until a signal says stop; the exit status."""
+        _allow_descriptors()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -159,3 +161,12 @@ class Daemon:
 
 def _policy(config: Config) -> Policy:
     return Policy(frozenset(config.policy.write_users), frozenset(config.policy.write_groups))
+
+
+def _allow_descriptors() -> None:
+    """Raise the soft limit of open files to the hard one: each connection is a descriptor.
+
+    The soft limit is 1024 on most systems for the sake of select(2), which nld does not use.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -42,6 +42,9 @@ KERNEL = (0, 0)
 READ_SIZE = 64 * 1024
 """Bytes of a read buffer. The kernel fills at most 32 KiB of a dump into one datagram."""
 
+_RECEIVE_FLAGS = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
+"""MSG_TRUNC makes the kernel tell a datagram's true size. A plain number: this runs for every datagram."""
+
 _MODULES = {31: "nld", 25: "nld (with greet_protocol=25)"}
 
 
@@ -134,9 +137,7 @@ class NetlinkSocket:
         """
         while True:
             try:
-                size, (port_id, _) = self._socket.recvfrom_into(
-                    self._view, READ_SIZE, socket.MSG_TRUNC | socket.MSG_DONTWAIT
-                )
+                size, (port_id, _) = self._socket.recvfrom_into(self._view, READ_SIZE, _RECEIVE_FLAGS)
             except BlockingIOError:
                 return None
             if port_id != 0:
