@@ -68,4 +68,4 @@ def test_selectors_choose_what_ip_chooses(stand: Stand, selector: str) -> None:
     assert [route["dst"] for route in found] == [route["dst"] for route in wanted]
     for whole, short in zip(found, wanted, strict=True):
         assert {name: whole[name] for name in short} == short
-        assert set(whole) - set(short) <= {"dev", "protocol", "scope", "type", "prefsrc", "metric"}
+        assert set(whole) - set(short) <= {"dev", "gateway", "metric", "prefsrc", "protocol", "scope", "type"}
