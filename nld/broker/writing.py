@@ -119,8 +119,8 @@ class Writing:
         if self._takeover or self._batch.operation is Operation.ADD:
             return []
         refusals = []
+        wanted = self._rank
         for index, destination in enumerate(piece):
-            wanted = self._rank
             for shape in self._view.mirror.at(self._place + destination):
                 if shape.rank == wanted and self._is_foreign(destination, shape):
                     refusals.append(Refusal(index, self._foreign(destination, shape)))

@@ -154,10 +154,6 @@ def _expires(asked: Route, got: Route) -> bool:
     return asked.expires is None or (got.cacheinfo is not None and got.cacheinfo.expires != 0)
 
 
-def _whatever(asked: Route, got: Route) -> bool:
-    return True
-
-
 _REJECTS: Any = frozenset({6, 7, 8, 9})
 
 _SAME: dict[str, Callable[[Route, Route], bool]] = {
