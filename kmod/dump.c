@@ -140,7 +140,7 @@ static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	int err = 0;
 	u64 as_of;
 
-	/* Pairs with the end of table_change(). */
+	/* Pairs with the end of nld_table_change(). */
 	as_of = atomic64_read_acquire(&nn->generation);
 	if (!dump->seq)
 		dump->seq = dump_seq(as_of);
@@ -162,7 +162,7 @@ static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		dump->metric = 0;
 	}
 
-	/* Pairs with the beginning of table_change(). */
+	/* Pairs with the beginning of nld_table_change(). */
 	smp_rmb();
 	if ((u64)atomic64_read(&nn->changing) != as_of)
 		cb->seq = dump_seq(atomic64_read(&nn->changing));
@@ -215,6 +215,9 @@ int nld_dump_request(struct nld_net *nn, struct sk_buff *skb,
 		if (err == -EBUSY)
 			NL_SET_ERR_MSG(req->extack,
 				       "this socket has a dump under way");
+		if (err == -ENOBUFS)
+			NL_SET_ERR_MSG(req->extack,
+				       "no room for the first part; the dump goes on when the socket is read");
 	}
 	kfree(filter);
 	return err;

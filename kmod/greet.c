@@ -57,8 +57,12 @@ static void legacy_rcv(struct sk_buff *in)
 	if (!nlmsg_ok(in_nlh, in->len))
 		return;
 	skb = nlmsg_new(sizeof(NLD_GREETING), GFP_KERNEL);
-	if (!skb)
+	if (!skb) {
+		/* No error can be answered here, and the sender waits. */
+		WRITE_ONCE(NETLINK_CB(in).sk->sk_err, ENOBUFS);
+		sk_error_report(NETLINK_CB(in).sk);
 		return;
+	}
 	nlh = nlmsg_put(skb, portid, in_nlh->nlmsg_seq, NLMSG_DONE,
 			sizeof(NLD_GREETING), 0);
 	if (!nlh) {

@@ -42,8 +42,12 @@ MODULE_PARM_DESC(max_routes_netns,
 
 static unsigned int nld_net_id __read_mostly;
 
-/* The module goes: what devices it still hears of, all at once, is no news. */
-static bool nld_going;
+/*
+ * False while the module comes and its sockets are there already, but a device
+ * that goes is not heard of; and while it goes, when it hears of all devices
+ * at once and that is no news.
+ */
+bool nld_hears_devices;
 
 struct nld_net *nld_net(const struct net *net)
 {
@@ -114,8 +118,8 @@ static int nld_netdev_event(struct notifier_block *nb, unsigned long event,
 {
 	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if (event == NETDEV_UNREGISTER && !READ_ONCE(nld_going))
-		nld_table_device_gone(nld_net(dev_net(dev)), dev->ifindex);
+	if (event == NETDEV_UNREGISTER && READ_ONCE(nld_hears_devices))
+		nld_devices_gone(nld_net(dev_net(dev)), dev->ifindex);
 	return NOTIFY_DONE;
 }
 
@@ -145,6 +149,7 @@ static int __init nld_init(void)
 	err = register_netdevice_notifier(&nld_netdev_notifier);
 	if (err)
 		goto exit_net;
+	WRITE_ONCE(nld_hears_devices, true);
 	pr_info("version %s, ABI %d, netlink protocol %d\n", NLD_VERSION,
 		NLD_ABI_VERSION, protocol);
 	return 0;
@@ -156,7 +161,7 @@ exit_net:
 
 static void __exit nld_exit(void)
 {
-	WRITE_ONCE(nld_going, true);
+	WRITE_ONCE(nld_hears_devices, false);
 	unregister_netdevice_notifier(&nld_netdev_notifier);
 	unregister_pernet_subsys(&nld_net_ops);
 	/*

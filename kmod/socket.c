@@ -127,14 +127,14 @@ static const struct nld_route *get_longest(struct nld_net *nn,
 	u64 before;
 
 	for (;;) {
-		/* Pairs with the end of table_change(). */
+		/* Pairs with the end of nld_table_change(). */
 		before = atomic64_read_acquire(&nn->generation);
 		*node = nld_trie_lookup(trie, &req->key);
 		if (!*node)
 			route = NULL;
 		else
 			route = rcu_dereference((*node)->routes);
-		/* Pairs with the beginning of table_change(). */
+		/* Pairs with the beginning of nld_table_change(). */
 		smp_rmb();
 		if ((u64)atomic64_read(&nn->changing) == before)
 			return route;

@@ -2,7 +2,7 @@
 /*
  * The routing tables of one network namespace
  *
- * All changes go through table_change(), whatever their cause, under the
+ * All changes go through nld_table_change(), whatever their cause, under the
  * namespace's mutex: one record comes, goes, or takes another's place. It
  * counts the generation, keeps the indexes (devices, timers), the counters
  * and the limits right, and announces the change before the mutex is given
@@ -14,14 +14,7 @@
  * several is told by two counters, as with a seqcount: it reads @generation
  * before and @changing after; a writer sets @changing before and @generation
  * after. (A seqcount itself would not do: writers may sleep.)
- *
- * Devices: a record may only name a device that is there. It is looked up
- * under the mutex; and a device that is unregistered is first made not to be
- * found and then announced to nld_table_device_gone(), which takes the mutex.
- * So a record is either refused or found by that walk.
  */
-#include <linux/ktime.h>
-#include <linux/netdevice.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/netlink.h>
@@ -30,153 +23,26 @@
 #include "socket.h"
 #include "table.h"
 
-/* Records between two offers of the mutex to other writers. */
-#define TURN	256
-
 /* Records of all namespaces. */
 static atomic_t routes_total = ATOMIC_INIT(0);
 
-#define table_deref(nn, p) \
-	rcu_dereference_protected(p, lockdep_is_held(&(nn)->lock))
-
-static struct nld_route *route_find(struct nld_net *nn, struct nld_node *node,
-				    u32 metric)
+/* Under the mutex: the record of a key, or NULL. */
+struct nld_route *nld_table_find(struct nld_net *nn, enum nld_af af,
+				 const struct nld_key *key, u32 metric)
 {
+	struct nld_node *node = nld_trie_exact(&nn->trie[af], key);
 	struct nld_route *route;
 
 	if (!node)
 		return NULL;
-	for (route = table_deref(nn, node->routes); route;
-	     route = table_deref(nn, route->next))
+	for (route = nld_deref(nn, node->routes); route;
+	     route = nld_deref(nn, route->next))
 		if (route->metric == metric)
 			return route;
 	return NULL;
 }
 
-/* Devices: how many next hops use each */
-
-static int device_get(struct nld_net *nn, u32 oif)
-{
-	void *entry = xa_load(&nn->devices, oif);
-	unsigned long count = entry ? xa_to_value(entry) : 0;
-
-	return xa_err(xa_store(&nn->devices, oif, xa_mk_value(count + 1),
-			       GFP_KERNEL_ACCOUNT));
-}
-
-static void device_put(struct nld_net *nn, u32 oif)
-{
-	void *entry = xa_load(&nn->devices, oif);
-	unsigned long count;
-
-	if (WARN_ON_ONCE(!entry))
-		return;
-	count = xa_to_value(entry);
-	/* Writing over an entry, or erasing it, needs no memory. */
-	if (count > 1)
-		xa_store(&nn->devices, oif, xa_mk_value(count - 1), 0);
-	else
-		xa_erase(&nn->devices, oif);
-}
-
-static void route_put_devices(struct nld_net *nn, const struct nld_route *route,
-			      unsigned int hops)
-{
-	while (hops--)
-		if (route->hop[hops].oif)
-			device_put(nn, route->hop[hops].oif);
-}
-
-static int route_get_devices(struct nld_net *nn, const struct nld_route *route)
-{
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < route->hop_count; i++) {
-		if (!route->hop[i].oif)
-			continue;
-		err = device_get(nn, route->hop[i].oif);
-		if (err) {
-			route_put_devices(nn, route, i);
-			return err;
-		}
-	}
-	return 0;
-}
-
-static int route_check_devices(struct nld_net *nn, struct nld_request *req,
-			       const struct nld_route *route)
-{
-	unsigned int i;
-	int err = 0;
-
-	rcu_read_lock();
-	for (i = 0; i < route->hop_count && !err; i++)
-		if (route->hop[i].oif &&
-		    !dev_get_by_index_rcu(nn->net, route->hop[i].oif))
-			err = -ENODEV;
-	rcu_read_unlock();
-	if (err)
-		NL_SET_ERR_MSG_ATTR(req->extack,
-				    nld_request_hop_attr(req, i - 1),
-				    "no device with this index");
-	return err;
-}
-
-/* Timers */
-
-static bool timer_before(struct rb_node *a, const struct rb_node *b)
-{
-	return ktime_before(rb_entry(a, struct nld_timer, node)->expires,
-			    rb_entry(b, struct nld_timer, node)->expires);
-}
-
-static struct nld_timer *timer_first(struct nld_net *nn)
-{
-	struct rb_node *node = rb_first_cached(&nn->timers);
-
-	return node ? rb_entry(node, struct nld_timer, node) : NULL;
-}
-
-static void timer_schedule(struct nld_net *nn)
-{
-	struct nld_timer *first = timer_first(nn);
-	s64 left;
-
-	if (!first)
-		return;
-	left = ktime_ms_delta(first->expires, ktime_get());
-	left = clamp_t(s64, left, 0, NLD_MAX_EXPIRES * (s64)MSEC_PER_SEC);
-	/* One tick more, so that it never runs just before the time. */
-	mod_delayed_work(system_power_efficient_wq, &nn->expiry,
-			 msecs_to_jiffies(left) + 1);
-}
-
-static void timer_add(struct nld_net *nn, struct nld_timer *timer)
-{
-	if (rb_add_cached(&timer->node, &nn->timers, timer_before))
-		timer_schedule(nn);
-}
-
 /* Changes */
-
-/**
- * struct nld_change - one change of the tables
- * @af: the family
- * @key: table and prefix
- * @old: goes; NULL: created
- * @new: comes, with its devices held; NULL: deleted
- * @cause: enum nld_cause
- * @req: who asked; NULL: the kernel
- */
-struct nld_change {
-	enum nld_af af;
-	struct nld_key key;
-	struct nld_route *old;
-	struct nld_route *new;
-	u8 cause;
-	const struct nld_request *req;
-};
 
 static int change_link(struct nld_net *nn, const struct nld_change *change)
 {
@@ -200,7 +66,7 @@ static int change_link(struct nld_net *nn, const struct nld_change *change)
 		link = &node->routes;
 	}
 
-	while ((at = table_deref(nn, *link))) {
+	while ((at = nld_deref(nn, *link))) {
 		if (old ? at == old : at->metric > new->metric)
 			break;
 		link = &at->next;
@@ -208,7 +74,7 @@ static int change_link(struct nld_net *nn, const struct nld_change *change)
 	if (old && WARN_ON_ONCE(!at))
 		return -ENOENT;
 	if (old)
-		at = table_deref(nn, old->next);
+		at = nld_deref(nn, old->next);
 	if (!new) {
 		rcu_assign_pointer(*link, at);
 		nld_trie_prune(trie, &change->key);
@@ -262,11 +128,16 @@ static int change_announce(struct nld_net *nn, const struct nld_change *change,
 	return nld_announce(nn, &put, change->req);
 }
 
-/*
- * Returns 0; or -ENOBUFS if all is done, but the sender's echo is lost; or
- * another error if nothing was changed, and @new is still the caller's.
+/**
+ * nld_table_change - one record comes, goes, or takes another's place
+ * @nn: the namespace, locked
+ * @change: the change
+ *
+ * Return: 0; or -ENOBUFS if all is done, but the sender's echo is lost; or
+ * another error if nothing was changed, and the new record is still the
+ * caller's.
  */
-static int table_change(struct nld_net *nn, const struct nld_change *change)
+int nld_table_change(struct nld_net *nn, const struct nld_change *change)
 {
 	u64 generation = atomic64_read(&nn->generation) + 1;
 	struct nld_route *old = change->old, *new = change->new;
@@ -288,15 +159,13 @@ static int table_change(struct nld_net *nn, const struct nld_change *change)
 
 	change_count(nn, change);
 	if (new && new->timer)
-		timer_add(nn, new->timer);
+		nld_expiry_add(nn, new->timer);
 	err = change_announce(nn, change, generation);
 
 	if (old) {
-		route_put_devices(nn, old, old->hop_count);
-		if (old->timer) {
-			rb_erase_cached(&old->timer->node, &nn->timers);
-			kfree_rcu(old->timer, rcu);
-		}
+		nld_devices_put(nn, old);
+		if (old->timer)
+			nld_expiry_remove(nn, old->timer);
 		kfree_rcu(old, rcu);
 	}
 	return err;
@@ -389,12 +258,11 @@ int nld_table_new(struct nld_net *nn, struct nld_request *req,
 	int err;
 
 	mutex_lock(&nn->lock);
-	change.old = route_find(nn, nld_trie_exact(&nn->trie[req->af], &req->key),
-				route->metric);
+	change.old = nld_table_find(nn, req->af, &req->key, route->metric);
 	err = table_check_new(req, change.old);
 	if (err)
 		goto refuse;
-	err = route_check_devices(nn, req, route);
+	err = nld_devices_check(nn, req, route);
 	if (err)
 		goto refuse;
 	if (change.old && !change.old->timer && !route->timer &&
@@ -402,7 +270,7 @@ int nld_table_new(struct nld_net *nn, struct nld_request *req,
 		err = table_echo(nn, req, change.old);
 		goto refuse;
 	}
-	err = route_get_devices(nn, route);
+	err = nld_devices_get(nn, route);
 	if (err)
 		goto refuse;
 	if (!change.old) {
@@ -410,7 +278,7 @@ int nld_table_new(struct nld_net *nn, struct nld_request *req,
 		if (err)
 			goto put_devices;
 	}
-	err = table_change(nn, &change);
+	err = nld_table_change(nn, &change);
 	if (err && err != -ENOBUFS)
 		goto put_room;
 	mutex_unlock(&nn->lock);
@@ -420,7 +288,7 @@ put_room:
 	if (!change.old)
 		atomic_dec(&routes_total);
 put_devices:
-	route_put_devices(nn, route, route->hop_count);
+	nld_devices_put(nn, route);
 refuse:
 	mutex_unlock(&nn->lock);
 	nld_route_free(route);
@@ -445,12 +313,11 @@ int nld_table_delete(struct nld_net *nn, struct nld_request *req)
 	int err;
 
 	mutex_lock(&nn->lock);
-	change.old = route_find(nn, nld_trie_exact(&nn->trie[req->af], &req->key),
-				req->metric);
+	change.old = nld_table_find(nn, req->af, &req->key, req->metric);
 	if (change.old) {
 		err = nld_request_conditions(req, change.old);
 		if (!err)
-			err = table_change(nn, &change);
+			err = nld_table_change(nn, &change);
 	} else {
 		NL_SET_ERR_MSG(req->extack,
 			       "no route with this prefix, table and metric");
@@ -463,7 +330,7 @@ int nld_table_delete(struct nld_net *nn, struct nld_request *req)
 /* Walks */
 
 /* Let other writers and the scheduler have their turn. */
-static void table_yield(struct nld_net *nn)
+void nld_table_yield(struct nld_net *nn)
 {
 	mutex_unlock(&nn->lock);
 	cond_resched();
@@ -502,101 +369,27 @@ int nld_table_flush(struct nld_net *nn, const struct nld_filter *filter,
 			if (!nld_filter_inside(filter, &change.key))
 				break;
 			/* The last record takes the node with it. */
-			for (route = table_deref(nn, node->routes); route; route = next) {
-				next = table_deref(nn, route->next);
+			for (route = nld_deref(nn, node->routes); route; route = next) {
+				next = nld_deref(nn, route->next);
 				if (route->generation > until ||
 				    !nld_filter_match(filter, &change.key, route))
 					continue;
 				change.old = route;
-				lost = table_change(nn, &change);
+				lost = nld_table_change(nn, &change);
 				err = err ? err : lost;
 			}
-			if (++turn % TURN)
+			if (++turn % NLD_TURN)
 				continue;
 			if (fatal_signal_pending(current)) {
 				err = -EINTR;
 				goto out;
 			}
-			table_yield(nn);
+			nld_table_yield(nn);
 		}
 	}
 out:
 	mutex_unlock(&nn->lock);
 	return err;
-}
-
-/**
- * nld_table_device_gone - take a device out of all records
- * @nn: the namespace
- * @oif: the device, which can no longer be looked up
- *
- * Costs nothing if no record uses it, and else a walk through the tables, as
- * in the kernel's FIB.
- */
-void nld_table_device_gone(struct nld_net *nn, u32 oif)
-{
-	struct nld_change change = { .cause = NLD_CAUSE_DEVICE };
-	struct nld_route *route, *next;
-	struct nld_node *node;
-	unsigned int i, left;
-
-	mutex_lock(&nn->lock);
-	for (change.af = 0; change.af < NLD_AF_COUNT; change.af++) {
-		struct nld_trie *trie = &nn->trie[change.af];
-		bool after = false;
-
-		memset(&change.key, 0, sizeof(change.key));
-		for (; xa_load(&nn->devices, oif) &&
-		     (node = nld_trie_next(trie, &change.key, after)); after = true) {
-			nld_node_key(trie, node, &change.key);
-			for (route = table_deref(nn, node->routes); route; route = next) {
-				next = table_deref(nn, route->next);
-				for (left = 0, i = 0; i < route->hop_count; i++)
-					left += route->hop[i].oif != oif;
-				if (left == route->hop_count)
-					continue;
-
-				change.old = route;
-				change.new = left ? nld_route_without(route, oif) : NULL;
-				/* Without memory it goes as a whole. */
-				if (change.new && route_get_devices(nn, change.new)) {
-					nld_route_free(change.new);
-					change.new = NULL;
-				}
-				table_change(nn, &change);
-			}
-			cond_resched();
-		}
-	}
-	mutex_unlock(&nn->lock);
-}
-
-static void table_expire(struct work_struct *work)
-{
-	struct nld_net *nn = container_of(to_delayed_work(work), struct nld_net,
-					  expiry);
-	struct nld_change change = { .cause = NLD_CAUSE_EXPIRED };
-	struct nld_timer *timer;
-	unsigned int turn = 0;
-
-	mutex_lock(&nn->lock);
-	while ((timer = timer_first(nn)) &&
-	       !ktime_after(timer->expires, ktime_get())) {
-		change.af = timer->af;
-		change.key = timer->key;
-		change.old = route_find(nn, nld_trie_exact(&nn->trie[timer->af],
-							   &timer->key),
-					timer->metric);
-		if (WARN_ON_ONCE(!change.old || change.old->timer != timer)) {
-			rb_erase_cached(&timer->node, &nn->timers);
-			continue;
-		}
-		table_change(nn, &change);
-		if (!(++turn % TURN))
-			table_yield(nn);
-	}
-	timer_schedule(nn);
-	mutex_unlock(&nn->lock);
 }
 
 /* Life */
@@ -606,9 +399,8 @@ void nld_table_init(struct nld_net *nn)
 	mutex_init(&nn->lock);
 	nld_trie_init(&nn->trie[NLD_AF_INET], &nn->lock, 2);
 	nld_trie_init(&nn->trie[NLD_AF_INET6], &nn->lock, 5);
-	xa_init_flags(&nn->devices, XA_FLAGS_ACCOUNT);
-	nn->timers = RB_ROOT_CACHED;
-	INIT_DELAYED_WORK(&nn->expiry, table_expire);
+	nld_devices_init(nn);
+	nld_expiry_init(nn);
 	/* Generation 0 would not be a condition, and would hide an interruption. */
 	atomic64_set(&nn->changing, 1);
 	atomic64_set(&nn->generation, 1);
@@ -632,8 +424,8 @@ void nld_table_exit(struct nld_net *nn)
 {
 	enum nld_af af;
 
-	cancel_delayed_work_sync(&nn->expiry);
+	nld_expiry_exit(nn);
 	for (af = 0; af < NLD_AF_COUNT; af++)
 		nld_trie_exit(&nn->trie[af], free_routes);
-	xa_destroy(&nn->devices);
+	nld_devices_exit(nn);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The routing tables of one network namespace; see table.c and route.c.
+ * The routing tables of one network namespace; see table.c, device.c,
+ * expiry.c, filter.c and route.c.
  */
 #ifndef _NLD_TABLE_H
 #define _NLD_TABLE_H
@@ -168,6 +169,25 @@ struct nld_filter {
 	u8 owner[NLD_MAX_OWNER];
 };
 
+/**
+ * struct nld_change - one change of the tables
+ * @af: the family
+ * @key: table and prefix
+ * @old: goes; NULL: created
+ * @new: comes, with its devices held; NULL: deleted
+ * @cause: enum nld_cause
+ * @req: who asked; NULL: the kernel
+ */
+struct nld_change {
+	enum nld_af af;
+	struct nld_key key;
+	struct nld_route *old;
+	struct nld_route *new;
+	u8 cause;
+	const struct nld_request *req;
+};
+
+extern bool nld_hears_devices;
 extern unsigned int nld_max_routes;
 extern unsigned int nld_max_routes_netns;
 
@@ -190,7 +210,29 @@ int nld_table_new(struct nld_net *nn, struct nld_request *req,
 int nld_table_delete(struct nld_net *nn, struct nld_request *req);
 int nld_table_flush(struct nld_net *nn, const struct nld_filter *filter,
 		    struct nld_request *req);
-void nld_table_device_gone(struct nld_net *nn, u32 oif);
+
+/* With the mutex held. */
+#define nld_deref(nn, p) \
+	rcu_dereference_protected(p, lockdep_is_held(&(nn)->lock))
+#define NLD_TURN	256	/* records between two nld_table_yield() */
+struct nld_route *nld_table_find(struct nld_net *nn, enum nld_af af,
+				 const struct nld_key *key, u32 metric);
+int nld_table_change(struct nld_net *nn, const struct nld_change *change);
+void nld_table_yield(struct nld_net *nn);
+
+void nld_devices_init(struct nld_net *nn);
+void nld_devices_exit(struct nld_net *nn);
+int nld_devices_check(struct nld_net *nn, struct nld_request *req,
+		      const struct nld_route *route);
+int nld_devices_get(struct nld_net *nn, const struct nld_route *route);
+void nld_devices_put(struct nld_net *nn, const struct nld_route *route);
+void nld_expiry_init(struct nld_net *nn);
+void nld_expiry_exit(struct nld_net *nn);
+void nld_expiry_add(struct nld_net *nn, struct nld_timer *timer);
+void nld_expiry_remove(struct nld_net *nn, struct nld_timer *timer);
+
+/* Takes the mutex. */
+void nld_devices_gone(struct nld_net *nn, u32 oif);
 
 /* Where a filter's walk begins in a trie, and whether it is still inside. */
 void nld_filter_start(const struct nld_filter *filter, struct nld_key *key);

@@ -79,7 +79,8 @@ void nld_node_key(const struct nld_trie *trie, const struct nld_node *node,
 
 size_t nld_trie_node_size(const struct nld_trie *trie)
 {
-	return struct_size_t(struct nld_node, word, trie->words);
+	/* struct_size_t() says it better, but not every 6.1 has it. */
+	return struct_size((struct nld_node *)NULL, word, trie->words);
 }
 
 static struct nld_node *node_alloc(struct nld_trie *trie,

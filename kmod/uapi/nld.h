@@ -50,8 +50,9 @@
  * A device has to be there when a record names it. A record whose device is
  * unregistered, or moves to another namespace, is deleted and announced
  * (NLD_CAUSE_DEVICE). One of several next hops is taken out of its record,
- * which is announced as replaced. A device that goes down, or loses its
- * carrier or its addresses, changes nothing.
+ * which is announced as replaced; without memory the record goes as a whole.
+ * A device that goes down, or loses its carrier or its addresses, changes
+ * nothing.
  *
  * An expired record is deleted and announced (NLD_CAUSE_EXPIRED) within about
  * a second of its time. Time asleep does not count.
@@ -68,9 +69,10 @@
  * change nothing is acknowledged, but neither counted nor announced; one that
  * sets or ends an expiry is a change.
  *
- * To follow the table: join the group, dump, and drop those announcements
- * whose generation is not above the dump's NLD_A_AS_OF. (An empty dump has
- * none. Apply them all then; they end in what is there.)
+ * To follow the table: bind the socket (one without a port number hears
+ * nothing), join the group, dump, and drop those announcements whose
+ * generation is not above the dump's NLD_A_AS_OF. (An empty dump has none.
+ * Apply them all then; they end in what is there.)
  *
  *
  * Messages
@@ -94,7 +96,8 @@
  *	NLM_F_REPLACE			replace; ENOENT if there is none
  *	Any other combination: EINVAL; NLM_F_APPEND: EOPNOTSUPP.
  *	NLM_F_ECHO sends the announcement to the sender too, whether it is in
- *	the group or not, before the ack.
+ *	the group or not, before the ack. A replace that changes nothing has
+ *	none: its echo is the record as it is, without NLD_A_CAUSE.
  *
  * NLD_MSG_ROUTE_DEL (CAP_NET_ADMIN)
  *	Deletes the record with this key, NLD_A_METRIC included: absent is 0,
@@ -135,8 +138,9 @@
  * ------
  *
  * EPERM	write without CAP_NET_ADMIN
- * EINVAL	malformed, out of range, contradictory
- * ERANGE	a number, or an attribute's length, out of its range
+ * EINVAL	malformed (a number or address of the wrong length too),
+ *		contradictory
+ * ERANGE	a number, or the length of NLD_A_OWNER, out of its range
  * EOPNOTSUPP	a message type or message flag that is not known (there)
  * EAFNOSUPPORT	family neither AF_INET nor AF_INET6
  * EEXIST	NLM_F_CREATE without NLM_F_REPLACE, and the key is taken
@@ -147,7 +151,9 @@
  * ESTALE	the record is not of the generation given in NLD_A_GENERATION
  * ENOSPC	max_routes or max_routes_netns (module parameters) is reached
  * ENOMEM	no memory; nothing was changed
- * ENOBUFS	the change was made, but its echo could not be sent
+ * ENOBUFS	the change was made, but its echo could not be sent; or no room
+ *		for a dump's first part, and it goes on when the socket is read
+ * EAGAIN	the answer did not fit into this socket's queue
  * EBUSY	this socket already has a dump under way
  * EINTR	a flush was stopped by a fatal signal; what is gone is gone
  */

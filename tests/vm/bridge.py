@@ -18,9 +18,11 @@ from typing import Any, cast
 
 import pytest
 
+from . import module
 from .channel import MachineError, Running
 from .machine import Machine
 from .packages import UnavailableError
+from .programs import program
 from .wheels import REPOSITORY
 
 GUEST_DIR = Path(__file__).parent / "guest"
@@ -30,6 +32,12 @@ DEFAULT_TIMEOUT = 300.0  # seconds, for one test; `machine(..., timeout=)` says 
 # What the guest's pytest sees of the checkout; nld itself it has from its wheel.
 CARRIED = ("tests", "kmod", "systemd", "pyproject.toml", "config.example.toml")
 GUEST_ROOT = "/srv/nld"
+
+# What may be set on the host to make the guest's tests larger or smaller.
+PASSED = ("NLD_ROUTES",)
+
+# The C programs that the guest's tests run; the guest has no compiler.
+PROGRAMS = ("greet_legacy", "exchange", "million")
 
 # Set in the guest, to the machine's name: the same conftest then runs the tests instead of bridging them.
 INSIDE = "NLD_GUEST_MACHINE"
@@ -124,6 +132,12 @@ class Inside:
         """Carry the tests in and start them."""
         present = {name: REPOSITORY / name for name in CARRIED if (REPOSITORY / name).exists()}
         self.machine.put_tree(present, GUEST_ROOT)
+        if self.machine.kernel.modules is None:
+            # A kernel that is not in the image gets the module carried in.
+            built = module.built(self.machine.kernel)
+            self.machine.put("/run/nld.ko", (built / "nld.ko").read_bytes())
+        for name in PROGRAMS:
+            self.machine.put(f"{GUEST_ROOT}/programs/{name}", program(name), 0o755)
         self.machine.put("/run/node-ids", "".join(f"{one}\n" for one in node_ids))
         # The reports get a descriptor of their own, whatever the tests print.
         words = [
@@ -140,7 +154,7 @@ class Inside:
         self._running = self.machine.start(
             f"exec {shlex.join(words)} 3>&1 1>&2",
             cwd=GUEST_ROOT,
-            env={INSIDE: self.machine.name, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={INSIDE: self.machine.name, "PYTHONDONTWRITEBYTECODE": "1", **_passed()},
         )
 
     def wait_for(self, node_id: str, timeout: float) -> list[dict[str, Any]]:
@@ -172,6 +186,10 @@ def machine_name(item: pytest.Item) -> str:
     """Return the machine which this copy of a test is for."""
     callspec = getattr(item, "callspec", None)
     return str(callspec.params["on"]) if callspec else DEFAULT_MACHINES[0]
+
+
+def _passed() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED if name in os.environ}
 
 
 def _rest(item: pytest.Item) -> list[str]:

@@ -22,10 +22,10 @@ _TOOLS = {
 
 def tree() -> tuple[str, Path]:
     """Return the release and the build tree of the sanitizer kernel."""
+    packages.need(_TOOLS)  # first: it also makes apt read the archive's index, where the source is found
     source = kernel_source.archive()
 
     def build(directory: Path) -> None:
-        packages.need(_TOOLS)
         packages.command(["tar", "-x", "-f", str(source), "-C", str(directory), "--strip-components=1"])
         make = ["make", "-C", str(directory), f"-j{os.cpu_count()}", "LOCALVERSION=-sanitizer"]
         packages.command([*make, "tinyconfig"], wide=True)

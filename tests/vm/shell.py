@@ -22,9 +22,21 @@ _WELCOME = """\
 nld runs here as a service, with both kernel sides. For instance:
     nld route add 198.51.100.0/24 via 192.0.2.2
     nld route list
+    nld -kernel module route add 198.51.100.0/24 via 192.0.2.2
+    nld -kernel module route list
+    nld greet Hello
     varlinkctl introspect unix:/run/nld/io.nld
     journalctl -u nld
 The links are made up: nld0 has 192.0.2.1/24, nld1 has 203.0.113.1/24. "poweroff" ends the machine.
+"""
+
+_STARTING = 300.0
+"""Seconds: starting nld is much work for an emulated processor."""
+
+# What nld.service reads when it starts.
+_CONFIG = """\
+[kernel.module]
+enabled = true
 """
 
 # Two links to route over; a dummy has no other end, which a route does not mind.
@@ -61,9 +73,12 @@ def main() -> int:
         )
         with _raw_terminal(), machine:
             machine.put("/etc/motd", _WELCOME)
+            machine.run("mkdir -p /etc/nld")
+            machine.put("/etc/nld/config.toml", _CONFIG)
             machine.load_module()
             machine.run(_LINKS)
-            machine.run("systemctl is-active nld.service || systemctl start nld.service", check=False)
+            # Somebody may have called at its socket already: then it runs without the module.
+            machine.run("systemctl restart nld.service", check=False, timeout=_STARTING)
             machine.wait()
     except (UnavailableError, MachineError) as error:
         print(error, file=sys.stderr)

@@ -9,18 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from . import cache, module
+from . import module
 from .conftest import Boot
 from .machine import Machine
 
-pytestmark = [
-    pytest.mark.vm,
-    # The kernel takes minutes to build, so an ordinary test run does not build it.
-    pytest.mark.skipif(
-        not list(cache.root().glob("sanitizer-*")),
-        reason="no sanitizer kernel yet: python -m tests.vm.sanitizer",
-    ),
-]
+# The kernel takes minutes to build, so an ordinary test run does not ask for it: make kmod-sanitize does.
+pytestmark = [pytest.mark.vm, pytest.mark.sanitize]
 
 WRONG = Path(__file__).with_name("wrong")
 

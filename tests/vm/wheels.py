@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 GUEST_PYTHON = "3.13"
 
 # Tools of the developer which no test imports inside a guest.
-_HOST_ONLY = {"mypy", "ruff", "atheris"}
+_HOST_ONLY = {"mypy", "ruff", "atheris", "pyyaml", "types-pyyaml"}
 
 
 def requirements() -> list[str]:

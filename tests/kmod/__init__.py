@@ -1,0 +1,1 @@
+"""The kernel module's contract, and C programs that talk to it."""

@@ -1,0 +1,25 @@
+"""The contract of kernel tables, on both tables of one kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.suite import Contract
+
+from .loaded import module
+
+__all__ = ["module"]
+
+pytestmark = [pytest.mark.machine("6.1", "6.12", timeout=600), pytest.mark.usefixtures("module")]
+
+
+class TestFib(Contract):
+    """NETLINK_ROUTE."""
+
+    kernel = "fib"
+
+
+class TestModule(Contract):
+    """nld.ko."""
+
+    kernel = "module"
