@@ -7,6 +7,7 @@ do.  A step that ends otherwise than expected ends the tour with status 1.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -119,7 +120,7 @@ class Shown:
                 return False
             for reply in replies:
                 for change in reply.get("changes", []):
-                    print(f"    seen: {change['event']} {change['route']}")
+                    print(f"    received: {json.dumps(change)}")
                     if change["route"]["dst"] == WATCHED:
                         return True
         return False

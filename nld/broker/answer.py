@@ -25,7 +25,7 @@ async def answer(view: View, question: LookupQuestion, form: str) -> str:
     """One look-up as a JSON object."""
     said: Answer = await view.table.lookup(question)
     match = said.match
-    asked = view.table.asked(question)
+    asked = said.asked
     address = asked.dst or b""
     rules = [rule for rule in view.table.rules(asked.family) if _fits(view, rule, asked)]
     if match is None:

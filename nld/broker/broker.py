@@ -28,14 +28,18 @@ from typing import Any
 import structlog
 
 from nld.broker.answer import answer
+from nld.broker.failures import Failures
 from nld.broker.view import View
 from nld.broker.watch import watch
-from nld.broker.writing import Failures, Writing
+from nld.broker.wishes import Wishes
+from nld.broker.writing import Writing
 from nld.errors import KernelUnavailable, NldError, RouteNotFound
+from nld.kernel.module import ModuleTable
 from nld.kernel.selection import Prefix, Selection
 from nld.kernel.shape import place, rank
-from nld.kernel.table import Batch, Operation
+from nld.kernel.table import Operation
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
+from nld.records.many import Records
 from nld.records.peer import Peer
 
 log = structlog.get_logger("nld.broker")
@@ -54,11 +58,13 @@ class Broker:
 
     def __init__(self, views: dict[str, View], default: str, batch: int) -> None:
         self._views = views
+        self._writing = {name: Writing(view) for name, view in views.items()}
         self._default = default
         self._batch = batch
         self._started = time.monotonic()
         self._watchers = 0
         self._requests = 0
+        self._written = log.bind()  # once, and not for every write
 
     # -- writing
 
@@ -79,19 +85,23 @@ class Broker:
         operation = Operation(operation)
         self._requests += 1
         await view.settled()
-        batches: list[tuple[int, Batch]] = []
-        for index, record in enumerate(records):
-            try:
-                batches += [(index, batch) for batch in view.table.batches(operation, record)]
-            except NldError as error:
-                _locate(error, operation, index)
-                raise
-        failures = Failures(operation)
+        many = records if isinstance(records, Records) else Records.of(records)
+        wishes = Wishes(view.table, operation, many)
+        failures = Failures(operation, wishes.where)
+        writing = self._writing[kernel or self._default]
         done = 0
-        for index, batch in batches:
-            writing = Writing(view, batch, takeover)
-            done += await writing.run(failures, index)
-        self._log(peer, operation, records, done, failures)
+        for piece in wishes.pieces(view.table.piece):
+            patterns = wishes.patterns[piece.start : piece.stop]
+            destinations = wishes.destinations[piece.start : piece.stop]
+            try:
+                refusals = await writing.write(patterns, destinations, takeover)
+            except NldError as error:
+                error.done = done
+                raise
+            for refusal in refusals:
+                failures.add(refusal.error, piece[refusal.index])
+            done += len(piece) - len(refusals)
+        self._log(peer, operation, many, done, failures)
         if failures.count:
             raise failures.error(done)
         return done
@@ -153,7 +163,7 @@ class Broker:
         view = self._view(kernel)
         selection = view.table.select(filter)
         texts: list[str] = []
-        stream = view.table.dump(selection)
+        stream = view.rows(selection)
         try:
             async for rows in stream:
                 texts += view.table.texts(rows, form, with_table)
@@ -196,19 +206,42 @@ class Broker:
             "memory_bytes": _resident(),
             "requests": self._requests,
             "kernels": [
-                {"name": name, "available": True, **view.status()} for name, view in self._views.items()
+                {"name": name, "available": view.table.unavailable is None}
+                | ({} if view.table.unavailable is None else {"reason": view.table.unavailable})
+                | view.status()
+                for name, view in self._views.items()
             ],
             "watchers": self._watchers,
             "generation": default.history.generation,
         }
 
+    async def greet(self, peer: Peer, text: str) -> str:
+        """What the module answers to a greeting."""
+        return await self._module().greet(text)
+
+    async def release(self, peer: Peer, kernel: str) -> None:
+        """Let go of the module, so that it can be unloaded."""
+        await self._module().release()
+        log.info("released", kernel=kernel, uid=peer.uid, peer_pid=peer.pid, unit=peer.unit)
+
+    def _module(self) -> ModuleTable:
+        table = self._view("module").table
+        assert isinstance(table, ModuleTable)
+        return table
+
     def _view(self, kernel: str | None) -> View:
         name = kernel or self._default
         view = self._views.get(name)
         if view is None:
+            advice = "; set kernel.module.enabled = true" if name == "module" else ""
             raise KernelUnavailable(
-                f"this daemon does not drive the kernel table {name}; it drives {', '.join(self._views)}",
+                f"this daemon does not drive the kernel table {name}; it drives"
+                f" {', '.join(self._views)}{advice}",
                 field="kernel",
+            )
+        if view.table.unavailable is not None:
+            raise KernelUnavailable(
+                f"the kernel table {name} cannot be used now: {view.table.unavailable}", field="kernel"
             )
         return view
 
@@ -216,12 +249,11 @@ class Broker:
         self,
         peer: Peer,
         operation: Operation,
-        records: Sequence[RouteRecord],
+        records: Records,
         done: int,
         failures: Failures,
     ) -> None:
         """One line for one request, where its outcome is known."""
-        first = records[0] if records else None
         fields: dict[str, Any] = {
             "operation": operation.value,
             "uid": peer.uid,
@@ -229,26 +261,22 @@ class Broker:
             "unit": peer.unit,
             "routes": done,
         }
-        if first is not None:
-            fields["key"] = first.key_text()
-            fields["dst"] = first.destinations[0]
+        if records.rests:
+            first, destination = records.rests[0], records.destinations[0]
+            texts = [destination] if isinstance(destination, str) else destination
+            others = f" and {len(texts) - 1} others" if len(texts) > 1 else ""
+            fields["key"] = first.key_text(texts[0] + others)
+            fields["dst"] = texts[0]
             fields["table"] = first.table or "main"
         if len(records) > 1:
             fields["records"] = len(records)
         if failures.count:
             error = failures.first
-            log.warning(
+            self._written.warning(
                 "refused", failed=failures.count, error=type(error).__name__, why=str(error), **fields
             )
         else:
-            log.info("written", **fields)
-
-
-def _locate(error: NldError, operation: Operation, index: int) -> None:
-    """Say where in the call an error was."""
-    error.operation = operation.value
-    error.index = index
-    error.field = f"routes[{index}].{error.field}" if error.field else f"routes[{index}]"
+            self._written.info("written", **fields)
 
 
 def _array(texts: Sequence[str]) -> bytes:

@@ -18,19 +18,22 @@ import asyncio
 import contextlib
 import secrets
 import sys
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import structlog
 
+from nld.broker.reinstall import reinstall
 from nld.errors import KernelRefused, NldError
-from nld.kernel.selection import Selection
+from nld.kernel.selection import Row, Selection
 from nld.kernel.shape import Shape, place
 from nld.kernel.surroundings import Suspicion
 from nld.kernel.table import KernelTable, News
 from nld.netlink.header import Flag
 from nld.netlink.registry import AF
 from nld.rib.history import History
-from nld.rib.mirror import Difference, Doubt, Mirror, Position, Reconciliation
+from nld.rib.history import Row as Entry
+from nld.rib.mirror import Doubt, Mirror, Position, Reconciliation
 
 log = structlog.get_logger("nld.view")
 
@@ -58,6 +61,8 @@ class View:
         self._suspicions: list[Suspicion] = []
         self._doubts: set[bytes] = set()
         self._everything: str | None = "start"
+        self._lost: list[Row] = []
+        """Routes of ours that went with the table, to be put in again when it is back."""
         self._reconciliation: Reconciliation[Shape] | None = None
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -70,6 +75,10 @@ class View:
     async def start(self) -> None:
         """Open the table, listen, and read it for the first time."""
         await self.table.open(self)
+        if self.table.unavailable is not None:
+            self._everything = None
+            self._work.clear()
+            self._idle.set()
         self._repairer = asyncio.create_task(self._repair_forever(), name=f"{self.table.name} repairs")
         for task in (self._repairer, *self.table.tasks):
             task.add_done_callback(self._ended)
@@ -106,6 +115,24 @@ class View:
         """Whether a route is somebody else's: not under nld's ``protocol``, and not written by nld."""
         return shape.protocol != protocol and self.ours.get(key) != shape.protocol
 
+    async def rows(self, selection: Selection) -> AsyncGenerator[list[Row], None]:
+        """The selected routes as they are in the kernel now, at the reader's pace, in its order.
+
+        Where the table tells that it never stood still for the length of a dump, the mirror answers: it
+        is told every change.
+        """
+        dump = self.table.dump(selection)
+        try:
+            async for rows in dump:
+                yield rows
+        except InterruptedError:
+            await self.settled()
+            found = [row for row in self.mirror.routes() if selection.takes(*row)]
+            found.sort(key=lambda row: (row[0].family, row[0].table, row[1], row[0].length, row[0].rank))
+            yield found
+        finally:
+            await dump.aclose()
+
     def longest(self, table: int, address: bytes) -> tuple[Shape, bytes] | None:
         """The route with the longest prefix of one table that covers an address, or None."""
         family = AF.INET if len(address) == 4 else AF.INET6
@@ -133,25 +160,35 @@ class View:
 
     def news(self, news: list[News]) -> None:
         """Take notifications about routes, in order."""
+        mirror = self.mirror
         reconciliation = self._reconciliation
-        for item in news:
-            key = item.shape.place + item.destination
+        rows: list[Entry[Shape]] = []
+        for deleted, flags, port_id, shape, destination, cause in news:
+            key = shape.place + destination
             if reconciliation is not None:
-                reconciliation.touch(key, item.shape.rank)
+                reconciliation.touch(key, shape.rank)
+            if deleted:
+                if mirror.clear(key, shape):
+                    self._forget(key)
+                    rows.append((destination, shape, None, port_id, cause))
+                    continue
+            elif mirror.fill(key, shape):
+                rows.append((destination, None, shape, port_id, cause))
+                continue
             try:
-                if item.deleted:
-                    difference = self.mirror.delete(item.shape, item.destination)
+                if deleted:
+                    difference = mirror.delete(shape, destination)
+                    self._forget(key)
                 else:
-                    difference = self.mirror.new(
-                        item.shape, item.destination, _position(item.flags, item.shape.family)
-                    )
+                    difference = mirror.new(shape, destination, _position(flags, shape.family))
             except Doubt as doubt:
                 self._doubts.add(doubt.key)
                 self._work.set()
                 self._idle.clear()
                 continue
             if difference is not None:
-                self._record(key, difference, item.port_id)
+                rows.append((destination, difference.old, difference.new, port_id, cause))
+        self.history.extend(rows)
         self._announce()
 
     def suspect(self, suspicion: Suspicion) -> None:
@@ -163,8 +200,32 @@ class View:
 
     def overrun(self) -> None:
         """Notifications were lost: everything must be read again."""
+        if self._everything is None:
+            log.warning("notifications were lost", kernel=self.table.name)
         self._everything = "notifications were lost"
         self.resyncs += 1
+        self._work.set()
+        self._idle.clear()
+
+    def gone(self, cause: str) -> None:
+        """The table went, and all its routes; ours are remembered."""
+        lost = list(self.mirror.routes())
+        self._lost = [
+            (shape, destination)
+            for shape, destination in lost
+            if not self.foreign(shape.place + destination, shape, self.table.protocol)
+        ]
+        self.mirror.empty()
+        self.ours.clear()
+        self.history.extend((destination, shape, None, None, cause) for shape, destination in lost)
+        self._everything = None
+        self._suspicions.clear()
+        self._doubts.clear()
+        self._announce()
+
+    def present(self) -> None:
+        """The table is there again: read it, and put our routes in."""
+        self._everything = "the table was not there"
         self._work.set()
         self._idle.clear()
 
@@ -176,6 +237,9 @@ class View:
             try:
                 await self._repair()
             except NldError as error:
+                if self.table.unavailable is not None:
+                    self._everything = None  # present() will say when there is something to read again
+                    continue
                 log.error("repair failed", table=self.table.name, **error.parameters())
                 self._everything = self._everything or "an earlier repair failed"
                 await asyncio.sleep(RETRY)
@@ -196,6 +260,10 @@ class View:
             except NldError:
                 self._everything = cause
                 raise
+            if self._lost:
+                lost, self._lost = self._lost, []
+                await reinstall(self.table, [row for row in lost if not self._taken(*row)])
+                self.table.drain()
             return
         if self._suspicions:
             suspicion = self._suspicions.pop(0)
@@ -208,6 +276,10 @@ class View:
         selection = Selection(families, table=tables.pop() if len(tables) == 1 else None)
         await self._reread(selection, None, doubts)
 
+    def _taken(self, shape: Shape, destination: bytes) -> bool:
+        """Whether something stands where this route stood."""
+        return any(other.rank == shape.rank for other in self.mirror.at(shape.place + destination))
+
     async def _reread(
         self, selection: Selection, cause: str | None, only: frozenset[bytes] | None = None
     ) -> None:
@@ -216,7 +288,7 @@ class View:
         self._reconciliation = reconciliation
         try:
             try:
-                async for rows in self.table.dump(selection):
+                async for rows in self.table.dump(selection, consistent=False):
                     reconciliation.rows(rows)
             except KernelRefused as error:
                 # The device of a suspicion may be gone: then no route goes out by it.
@@ -225,20 +297,21 @@ class View:
             self.table.drain()
             for differences in reconciliation.differences():
                 for difference in differences:
-                    shape = difference.new or difference.old
-                    assert shape is not None
-                    self._record(shape.place + difference.destination, difference, None, cause)
+                    if difference.new is None and difference.old is not None:
+                        self._forget(difference.old.place + difference.destination)
+                self.history.extend(
+                    (difference.destination, difference.old, difference.new, None, cause)
+                    for difference in differences
+                )
                 self._announce()
                 await asyncio.sleep(0)
         finally:
             self._reconciliation = None
 
-    def _record(
-        self, key: bytes, difference: Difference[Shape], port_id: int | None, cause: str | None = None
-    ) -> None:
-        if difference.new is None and key in self.ours and not self.mirror.at(key):
+    def _forget(self, key: bytes) -> None:
+        """A route is gone: when it was the last of its key, nothing there is nld's."""
+        if key in self.ours and not self.mirror.at(key):
             del self.ours[key]
-        self.history.append(difference, port_id, cause)
 
     def _announce(self) -> None:
         if not self._news.done():

@@ -1,145 +1,144 @@
-"""Writing: one batch on its way into the kernel, piece by piece, and what became of each route.
+"""Writing: a piece of a call on its way into the kernel, and what became of each of its routes.
 
-For each piece, while nobody else writes to the same kernel table: see in the mirror what stands at the
-keys, refuse what must not be touched, send the rest, take in the notifications, and compare what
-stands there now with what was asked for.
+While nobody else writes to the same kernel table: see in the mirror what stands at the keys, refuse
+what must not be touched, send the rest, take in the notifications, and compare what stands there now
+with what was asked for.
+
+Of thousands of routes a few patterns are asked for, and few shapes stand there.  So each question (may
+it be altered? is it as asked? which route does a delete mean?) is answered once for each pair of a
+pattern and what stands at the key.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from nld.broker.view import View
-from nld.errors import ForeignRoute, KernelRefused, NldError, RouteNotFound
-from nld.kernel.comparison import DEFAULT_METRIC, asked_fields, difference, leg, without_leg_fields
-from nld.kernel.shape import Rank, Shape, place, rank
-from nld.kernel.table import Batch, Operation, Refusal
-from nld.netlink.registry import AF, NextHopFlag
+from nld.broker.wishes import keys_of
+from nld.errors import ForeignRoute, KernelRefused, NldError, OutcomeUnknown, RouteNotFound
+from nld.kernel.comparison import asked_fields, difference, leg, without_leg_fields
+from nld.kernel.shape import Shape
+from nld.kernel.table import Operation, Pattern, Refusal
+from nld.netlink.registry import NextHopFlag
 from nld.netlink.route import Route
-
-REPORTED = 100
-"""Failures of one call that are told in full; the rest is counted."""
+from nld.rib.mirror import Entry, several
 
 _REJECTS = frozenset({6, 7, 8, 9})
 _SETTABLE = int(NextHopFlag.ONLINK | NextHopFlag.PERVASIVE)
 
+_REMEMBERED = 4096
+"""Answers remembered before the memory of them is thrown away and built anew."""
 
-class Failures:
-    """What went wrong in one call."""
+_Pair: TypeAlias = tuple[Pattern, Entry[Shape]]
+"""What is asked for at a key, and what stands there."""
 
-    def __init__(self, operation: Operation) -> None:
-        self.count = 0
-        self.told: list[NldError] = []
-        self._operation = operation
 
-    @property
-    def first(self) -> NldError:
-        """The first failure; there must be one."""
-        return self.told[0]
+class _Meant(NamedTuple):
+    """The one route that a delete means: its shape, and the pattern that says all that is known of it."""
 
-    def add(self, error: NldError, index: int, destination_index: int | None) -> None:
-        """Note the failure of one route: record ``index`` of the call, and which of its destinations."""
-        self.count += 1
-        if len(self.told) < REPORTED:
-            error.operation = self._operation.value
-            error.index = index
-            error.destination_index = destination_index
-            if error.field:
-                error.field = f"routes[{index}].{error.field}"
-            self.told.append(error)
+    shape: Shape
+    exactly: Pattern
 
-    def error(self, done: int) -> NldError:
-        """The call's error: the first failure, and what became of the rest."""
-        first = self.first
-        first.done = done
-        first.failed = self.count
-        if self.count > 1:
-            first.failures = tuple(
-                {"error": error.name, **error.parameters()} | {"done": None} for error in self.told[1:]
-            )
-        return first
+
+class _Piece(NamedTuple):
+    """Routes to be written at once, as columns; ``before`` is what was there."""
+
+    operation: Operation
+    keys: Sequence[bytes]
+    destinations: Sequence[bytes]
+    before: Sequence[_Pair]
+
+
+_Value = TypeVar("_Value")
+
+
+class _Answers(dict[_Pair, _Value]):
+    """What was answered for each pair, once and for all; bounded."""
+
+    def __init__(self, answer: Callable[[Pattern, Entry[Shape]], _Value]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def settle(self, pairs: Iterable[_Pair]) -> None:
+        """Have an answer for each of these."""
+        if len(self) > _REMEMBERED:
+            self.clear()
+        for pair in set(pairs) - self.keys():
+            self[pair] = self._answer(*pair)
 
 
 class Writing:
-    """One batch to be written.
+    """The writes to one kernel table."""
 
-    ``takeover``  routes of others may be altered.
-    """
-
-    def __init__(self, view: View, batch: Batch, takeover: bool) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        self._batch = batch
-        self._takeover = takeover
-        self._asked = asked_fields(batch.record)
-        self._place = place(batch.route.table, batch.route.family, batch.length)
-        self._verdicts: dict[Shape, str | None] = {}
+        self._own = view.table.protocol
+        self._verdicts = _Answers(_verdict)
+        self._threatened = _Answers(self._threatens)
+        self._meant = _Answers(self._find)
 
-    async def run(self, failures: Failures, index: int) -> int:
-        """Write it all; the number of routes done. ``index`` is the record's place in the call."""
-        destinations = self._batch.destinations
-        done = 0
-        step = self._view.table.piece
-        for start in range(0, len(destinations), step):
-            piece = destinations[start : start + step]
-            async with self._view.writers:
-                refusals = await self._piece(piece)
-            refusals.sort(key=lambda refusal: refusal.index)
-            for refusal in refusals:
-                position = self._position(start + refusal.index)
-                failures.add(refusal.error, index, position)
-            done += len(piece) - len(refusals)
-        return done
+    async def write(
+        self, patterns: Sequence[Pattern], destinations: Sequence[bytes], takeover: bool
+    ) -> list[Refusal]:
+        """Write one piece, of one operation and without a key twice; what was not done, in order.
 
-    async def _piece(self, piece: Sequence[bytes]) -> list[Refusal]:
-        await self._view.settled()
-        if self._batch.operation is Operation.DELETE:
-            return await self._delete(piece)
-        refusals = self._guard(piece)
-        refused = {refusal.index for refusal in refusals}
-        indexes = (
-            [index for index in range(len(piece)) if index not in refused] if refused else range(len(piece))
-        )
-        if not indexes:
-            return refusals
-        allowed = piece if not refused else [piece[index] for index in indexes]
-        answers = await self._view.table.write(replace(self._batch, destinations=allowed))
-        for answer in answers:
-            answer.index = indexes[answer.index]
-        await self._view.settled()
-        bad = {answer.index for answer in answers}
-        good = [index for index in indexes if index not in bad] if bad else indexes
-        return [*refusals, *answers, *self._verify(piece, good)]
+        The view must be settled, and is so again afterwards.
+
+        ``takeover``  routes of others may be altered.
+        """
+        view = self._view
+        operation = patterns[0].operation
+        keys = keys_of(patterns, destinations)
+        waited = view.writers.locked()
+        async with view.writers:
+            if waited or operation is not Operation.ADD:  # an add alters nothing that stands there
+                await view.settled()
+            before = list(zip(patterns, view.mirror.entries(keys), strict=True))
+            piece = _Piece(operation, keys, destinations, before)
+            errors: dict[int, NldError] = {}
+            if operation is Operation.DELETE:
+                patterns = self._exactly(piece, takeover, errors)
+            elif operation is not Operation.ADD and not takeover:
+                self._guard(piece, errors)
+            left: Sequence[int] = range(len(keys))
+            send: Sequence[Pattern] = patterns
+            if errors:
+                left = [index for index in left if index not in errors]
+                send = [patterns[index] for index in left]
+                destinations = [destinations[index] for index in left]
+            if left:
+                answers = await view.table.write(send, destinations)
+                await view.settled()
+                errors |= {left[answer.index]: answer.error for answer in answers}
+                after = list(zip(patterns, view.mirror.entries(keys), strict=True))
+                self._read_back(piece, after, left, errors)
+        return [Refusal(index, errors[index]) for index in sorted(errors)]
 
     # -- before
 
-    def _guard(self, piece: Sequence[bytes]) -> list[Refusal]:
+    def _guard(self, piece: _Piece, errors: dict[int, NldError]) -> None:
         """Refuse what would alter a foreign route."""
-        if self._takeover or self._batch.operation is Operation.ADD:
-            return []
-        refusals = []
-        wanted = self._rank
-        for index, destination in enumerate(piece):
-            for shape in self._view.mirror.at(self._place + destination):
-                if shape.rank == wanted and self._is_foreign(destination, shape):
-                    refusals.append(Refusal(index, self._foreign(destination, shape)))
+        threatened = self._threatened
+        threatened.settle(piece.before)
+        for index, pair in enumerate(piece.before):
+            for shape in threatened[pair]:
+                if self._view.foreign(piece.keys[index], shape, self._own):
+                    errors[index] = self._foreign(pair[0], piece.destinations[index], shape)
                     break
-        return refusals
 
-    @property
-    def _rank(self) -> Rank:
-        route = self._batch.route
-        return rank(replace(route, priority=route.priority or DEFAULT_METRIC[AF(route.family)]))
+    def _threatens(self, pattern: Pattern, entry: Entry[Shape]) -> tuple[Shape, ...]:
+        """The routes that are not under nld's own protocol and would be altered."""
+        return tuple(
+            shape for shape in several(entry) if shape.rank == pattern.rank and shape.protocol != self._own
+        )
 
-    def _is_foreign(self, destination: bytes, shape: Shape) -> bool:
-        return self._view.foreign(self._place + destination, shape, self._view.table.protocol)
-
-    def _foreign(self, destination: bytes, shape: Shape) -> ForeignRoute:
-        key = self._view.table.key_text(self._batch, destination)
+    def _foreign(self, pattern: Pattern, destination: bytes, shape: Shape) -> ForeignRoute:
+        key = self._view.table.key_text(pattern, destination)
         owner = self._view.table.protocol_name(shape.protocol)
         return ForeignRoute(
-            f"{self._batch.operation.value} {key}: the route that is there belongs to somebody else "
+            f"{pattern.operation.value} {key}: the route that is there belongs to somebody else "
             f"(protocol {owner}); nld leaves it alone unless takeover is set",
             key=key,
             errno="EPERM",
@@ -147,91 +146,101 @@ class Writing:
 
     # -- after
 
-    def _verify(self, piece: Sequence[bytes], indexes: Sequence[int]) -> list[Refusal]:
-        """Compare what the kernel has now with what was asked for."""
-        at = self._view.mirror.at
+    def _read_back(
+        self, piece: _Piece, after: Sequence[_Pair], sent: Sequence[int], errors: dict[int, NldError]
+    ) -> None:
+        """Compare what the kernel has now with what was asked for, and look what became of the unknown."""
+        if piece.operation is Operation.DELETE:
+            for index in [index for index in sent if isinstance(errors.get(index), OutcomeUnknown)]:
+                meant = self._meant[piece.before[index]]
+                if meant is not None and meant.shape not in several(after[index][1]):
+                    del errors[index]
+            return
         verdicts = self._verdicts
-        named = (
-            self._batch.route.protocol if self._batch.route.protocol != self._view.table.protocol else None
+        verdicts.settle(after)
+        before = piece.before
+        if not errors and self._all_well(after):
+            return
+        replacing = piece.operation in (Operation.REPLACE, Operation.CHANGE)
+        ours = self._view.ours
+        for index in sent:
+            pattern, _ = pair = after[index]
+            error = errors.get(index)
+            wrong = verdicts[pair]
+            if error is None:
+                if wrong is not None:
+                    errors[index] = self._unlike(pattern, piece.destinations[index], wrong)
+                    continue
+            elif isinstance(error, OutcomeUnknown) and wrong is None and (replacing or not before[index][1]):
+                del errors[index]
+            else:
+                continue
+            if pattern.route.protocol != self._own:
+                ours[piece.keys[index]] = pattern.route.protocol
+
+    def _all_well(self, after: Sequence[_Pair]) -> bool:
+        """Whether all are as asked, under nld's own protocol."""
+        return all(
+            self._verdicts[pair] is None and pair[0].route.protocol == self._own for pair in set(after)
         )
-        refusals = []
-        for index in indexes:
-            key = self._place + piece[index]
-            wrong: str | None = "dst"
-            for shape in at(key):
-                if shape not in verdicts:
-                    verdicts[shape] = self._difference(shape)
-                wrong = verdicts[shape]
-                if wrong is None:
-                    break
-            if wrong is not None:
-                refusals.append(Refusal(index, self._unlike(piece[index], wrong)))
-            elif named is not None:
-                self._view.ours[key] = named
-        return refusals
 
-    def _difference(self, shape: Shape) -> str | None:
-        got = shape.route()
-        if shape.rank != self._rank:
-            return "metric"
-        if got.protocol != self._batch.route.protocol:
-            return "protocol"
-        return difference(self._batch.route, self._asked, got)
-
-    def _unlike(self, destination: bytes, field: str) -> KernelRefused:
-        key = self._view.table.key_text(self._batch, destination)
+    def _unlike(self, pattern: Pattern, destination: bytes, field: str) -> KernelRefused:
+        key = self._view.table.key_text(pattern, destination)
         if field == "dst":
             why = "but reading back does not show it: another program removed it, or the kernel dropped it"
         else:
             why = f"but reading back shows another {field}: the kernel ignored or changed it"
         return KernelRefused(
-            f"{self._batch.operation.value} {key}: the kernel acknowledged it, {why}", key=key, field=field
+            f"{pattern.operation.value} {key}: the kernel acknowledged it, {why}", key=key, field=field
         )
 
     # -- deleting
 
-    async def _delete(self, piece: Sequence[bytes]) -> list[Refusal]:
-        """Delete the one route that each destination means, completed with all that is known of it."""
-        refusals: list[Refusal] = []
-        wanted: defaultdict[tuple[Shape, int | None], list[int]] = defaultdict(list)
-        for index, destination in enumerate(piece):
-            found = self._meant(destination)
-            if found is None:
-                refusals.append(Refusal(index, self._missing(destination)))
-            elif not self._takeover and self._is_foreign(destination, found[0]):
-                refusals.append(Refusal(index, self._foreign(destination, found[0])))
-            else:
-                wanted[found].append(index)
-        for (shape, leg_index), indexes in wanted.items():
-            route = _whole(shape.route(), leg_index)
-            batch = replace(self._batch, route=route, destinations=[piece[index] for index in indexes])
-            for answer in await self._view.table.write(batch):
-                refusals.append(Refusal(indexes[answer.index], answer.error))
-        await self._view.settled()
-        return refusals
+    def _exactly(self, piece: _Piece, takeover: bool, errors: dict[int, NldError]) -> list[Pattern]:
+        """For each delete the pattern of the one route that it means, with all that is known of it.
 
-    def _meant(self, destination: bytes) -> tuple[Shape, int | None] | None:
+        The kernel would take what a delete leaves out as a wildcard.
+        """
+        meant = self._meant
+        meant.settle(piece.before)
+        patterns = []
+        for index, pair in enumerate(piece.before):
+            pattern, entry = pair
+            found = meant[pair]
+            if found is None:
+                errors[index] = self._missing(pattern, piece.destinations[index], several(entry))
+            else:
+                pattern = found.exactly
+                if not takeover and self._view.foreign(piece.keys[index], found.shape, self._own):
+                    errors[index] = self._foreign(pattern, piece.destinations[index], found.shape)
+            patterns.append(pattern)
+        return patterns
+
+    def _find(self, pattern: Pattern, entry: Entry[Shape]) -> _Meant | None:
         """The first route that has every field which the record names, or the leg of one."""
-        legs = None
-        for shape in self._view.mirror.at(self._place + destination):
+        asked, names = pattern.route, asked_fields(pattern.record)
+        legs: tuple[Shape, int] | None = None
+        for shape in several(entry):
             got = shape.route()
-            asked = self._batch.route
             if asked.multipath is not None and len(asked.multipath) != len(got.multipath or (got,)):
                 continue  # some of its legs are not the route
             if not shape.merges or got.multipath is None:
-                if difference(asked, self._asked, got) is None:
-                    return shape, None
+                if difference(asked, names, got) is None:
+                    return self._whole(pattern, shape, None)
                 continue
-            found = leg(asked, self._asked, got)
-            if found is not None and difference(asked, without_leg_fields(self._asked), got) is None:
-                legs = legs or (shape, (got.multipath or ()).index(found))
-            elif difference(asked, self._asked, got) is None:
-                return shape, None
-        return legs
+            found = leg(asked, names, got)
+            if found is not None and difference(asked, without_leg_fields(names), got) is None:
+                legs = legs or (shape, got.multipath.index(found))
+            elif difference(asked, names, got) is None:
+                return self._whole(pattern, shape, None)
+        return None if legs is None else self._whole(pattern, *legs)
 
-    def _missing(self, destination: bytes) -> RouteNotFound:
-        key = self._view.table.key_text(self._batch, destination)
-        there = self._view.mirror.at(self._place + destination)
+    def _whole(self, pattern: Pattern, shape: Shape, leg_index: int | None) -> _Meant:
+        route = _whole(shape.route(), leg_index)
+        return _Meant(shape, self._view.table.pattern(pattern.operation, pattern.record, route))
+
+    def _missing(self, pattern: Pattern, destination: bytes, there: Sequence[Shape]) -> RouteNotFound:
+        key = self._view.table.key_text(pattern, destination)
         if there:
             texts = self._view.table.texts([(shape, destination) for shape in there[:3]], "ip")
             why = f"no such route; with this destination there is {' and '.join(texts)}"
@@ -239,11 +248,21 @@ class Writing:
             why = "no such route is in the table"
         return RouteNotFound(f"delete {key}: {why}", key=key, errno="ESRCH")
 
-    def _position(self, nth: int) -> int | None:
-        """Where in the record's list of destinations the batch's ``nth`` one stands."""
-        if isinstance(self._batch.record.dst, str):
-            return None
-        return self._view.table.position(self._batch, nth)
+
+def _verdict(pattern: Pattern, entry: Entry[Shape]) -> str | None:
+    """The field in which what stands there is not as asked; None when one of it is."""
+    wrong: str | None = "dst"
+    for shape in several(entry):
+        got = shape.route()
+        if shape.rank != pattern.rank:
+            wrong = "metric"
+        elif got.protocol != pattern.route.protocol:
+            wrong = "protocol"
+        else:
+            wrong = difference(pattern.route, asked_fields(pattern.record), got)
+        if wrong is None:
+            break
+    return wrong
 
 
 def _whole(route: Route, leg_index: int | None) -> Route:

@@ -10,13 +10,16 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nld.cli.complaint import complaint, status_of
 from nld.cli.options import Options
 from nld.errors import ConfigInvalid, NldError
+
+if TYPE_CHECKING:
+    from nld.client import Client
 
 
 def version() -> str:
@@ -78,14 +81,22 @@ def sandbox(links: int, command: tuple[str, ...]) -> int:
     return int(main(links, list(command)))
 
 
+def _options() -> Options:
+    return click.get_current_context().obj or Options()
+
+
+def _client() -> Client:
+    from nld.client import Client  # noqa: PLC0415
+
+    return Client(_options().socket)
+
+
 @nld.command()
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> int:
     """Show how the daemon is: version, kernel tables, connections, counters."""
-    from nld.client import Client  # noqa: PLC0415
-
-    options: Options = click.get_current_context().obj or Options()
-    with Client(options.socket) as client:
+    options = _options()
+    with _client() as client:
         found = client.status()
     if as_json or options.json:
         click.echo(json.dumps(found, indent=4 if options.pretty else None))
@@ -107,6 +118,41 @@ def _rows(value: dict[str, Any], indent: str = "") -> list[str]:
             shown = ", ".join(map(str, item)) if isinstance(item, list) else item
             rows.append(f"{indent}{name:<{width}}  {shown}")
     return rows
+
+
+@nld.command()
+@click.argument("text")
+def greet(text: str) -> int:
+    """Say TEXT to the kernel module nld.ko, and print what it answers.
+
+    \b
+    Example:
+      nld greet "Hello"
+    """
+    with _client() as client:
+        click.echo(client.greet(text))
+    return 0
+
+
+@nld.group()
+def module() -> None:
+    """The kernel module nld.ko, as the daemon drives it."""
+
+
+@module.command("release")
+def module_release() -> int:
+    """Have the daemon close its sockets to the module, so that it can be unloaded.
+
+    The daemon attaches again when the module is loaded anew, and puts its routes in again; or after a
+    minute, when nobody has unloaded it.
+
+    \b
+    Example, a new version of the module without stopping the daemon:
+      nld module release && rmmod nld && modprobe nld
+    """
+    with _client() as client:
+        client.release("module")
+    return 0
 
 
 @nld.group()

@@ -33,16 +33,17 @@ FIELD_OF_ATTRIBUTE: Mapping[str, str] = {
 """The record field behind an attribute that the kernel points at."""
 
 ADVICE: Mapping[str, str] = {
-    "RouteExists": '"nld route list exact {dst}" shows what is there; "replace" takes its place, another '
+    "RouteExists": '"{nld} route list exact {dst}" shows what is there; "replace" takes its place, another '
     '"metric" stands beside it',
-    "RouteNotFound": '"nld route list table all root {dst}" shows what is there; every word that is given '
+    "RouteNotFound": '"{nld} route list table all root {dst}" shows what is there; every word that is given '
     "must match, the table too",
     "DeviceNotFound": '"ip link" lists the devices of this network namespace',
     "ForeignRoute": "it is not nld's; to change it all the same, put -takeover before route",
     "PermissionDenied": "writing is for root (or who the daemon's policy names); reading is free",
     "ENETDOWN": 'the device is down: "ip link set {dev} up"',
 }
-"""How to go on, by error class or errno name; ``{dst}`` and ``{dev}`` are the route's own."""
+"""How to go on, by error class or errno name; ``{dst}`` and ``{dev}`` are the route's own, ``{nld}`` the
+program with the option that names the kernel table."""
 
 _HOPS = ("gateway", "via", "nexthops", "nhid")
 _SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -93,11 +94,12 @@ def complaint(
     words: Sequence[str] = (),
     spots: Mapping[str, int] | None = None,
     record: Mapping[str, Any] | None = None,
+    kernel: str | None = None,
 ) -> str:
     """An error, or one of its ``failures``, as several lines.
 
     ``words`` and ``spots`` are the command line and where each field came from, for the caret; ``record``
-    is what was asked for, for the advice.
+    is what was asked for, for the advice, and ``kernel`` which kernel table, if one was named.
     """
     said = error.parameters() if isinstance(error, NldError) else dict(error)
     message = str(said.get("message", "the daemon refused"))
@@ -117,14 +119,15 @@ def complaint(
         at = _suspect(str(extack.get("message", "")), str(said.get("errno", "")), spots or {})
     if at is not None:
         lines += caret(words, at)
-    if kernel := _kernel(said.get("errno"), extack, message):
-        lines.append(f"kernel: {kernel}")
+    if told := _kernel(said.get("errno"), extack, message):
+        lines.append(f"kernel: {told}")
     name = type(error).__name__ if isinstance(error, NldError) else str(said.get("name", ""))
     if extack and name == "DeviceNotFound":
         name = ""  # The kernel misses a device in the request, not one of this name.
     advice = ADVICE.get(name) or ADVICE.get(str(said.get("errno")))
     if advice:
-        known = {"dst": "PREFIX", "dev": "DEVICE"} | {
+        nld = f"nld -kernel {kernel}" if kernel else "nld"
+        known = {"nld": nld, "dst": "PREFIX", "dev": "DEVICE"} | {
             field: str(value) for field, value in (record or {}).items() if field in ("dst", "dev")
         }
         lines.append("try: " + advice.format(**known))

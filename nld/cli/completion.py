@@ -27,6 +27,8 @@ COMMANDS: Candidates = [
     ("status", "how the daemon is"),
     ("sandbox", "try nld in a private network"),
     ("daemon", "run the daemon"),
+    ("greet", "say something to the kernel module"),
+    ("module", "let go of the kernel module"),
     ("config", "check a configuration file"),
     ("completion", "print a shell's completion script"),
 ]
@@ -96,6 +98,8 @@ def _next(before: list[str]) -> Candidates:
         return COMMANDS
     if abbreviates(rest[0], "route"):
         return _route(rest[1:])
+    if rest == ["module"]:
+        return [("release", "let go of the kernel module, so that it can be unloaded")]
     if rest == ["config"]:
         return [("check", "check a configuration file")]
     if rest == ["completion"]:

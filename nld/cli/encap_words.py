@@ -4,7 +4,8 @@ An encap record has ``type`` and the fields that ``ip -j route`` prints for that
 ``{"type": "ip", "id": 5, "dst": "192.0.2.9"}``.  An encap ends at the first word that is none of its own;
 the route's words go on there.
 
-BPF programs are refused: ``ip`` compiles and loads them itself, which is no business of a route.
+Four kinds that ``ip`` knows are refused at once.  BPF programs ``ip`` compiles and loads itself, which is
+no business of a route; for ila, rpl and ioam6 an encap record has no fields.
 Source: iproute2 6.1, ``ip/iproute_lwtunnel.c``.
 """
 
@@ -15,10 +16,11 @@ from typing import Any
 
 from nld.cli import names, values
 from nld.cli.line import REFUSED, Line
-from nld.cli.values import INET, INET6, U8, U16, U32, U64
+from nld.cli.values import INET, INET6, U8, U32, U64
 from nld.cli.vocabulary import choice
 
 KINDS = ("mpls", "ip", "ip6", "ila", "bpf", "seg6", "seg6local", "rpl", "ioam6", "xfrm")
+"""What ``ip`` knows; those of ``FIELDS`` are supported."""
 SEG6_MODES = ("inline", "encap", "l2encap", "encap.red", "l2encap.red")
 SEG6_ACTIONS = (
     "End", "End.X", "End.T", "End.DX2", "End.DX6", "End.DX4", "End.DT6", "End.DT4", "End.DT46", "End.B6",
@@ -85,7 +87,6 @@ FIELDS: dict[str, dict[str, ValueReader]] = {
         "vrftable": names.table, "nh4": _address(INET), "nh6": _address(INET6), "iif": _device,
         "oif": _device, "flavors": _flavors, "lblen": _integer(U8), "nflen": _integer(U8),
     },
-    "rpl": {"segs": _segments},
     "xfrm": {"if_id": _integer(U32, 1), "link_dev": _device},
 }  # fmt: skip
 """For each kind of encap, its words that take one value."""
@@ -94,8 +95,10 @@ SWITCHES: dict[str, tuple[str, ...]] = {"ip": TUNNEL_FLAGS, "ip6": TUNNEL_FLAGS,
 """For each kind of encap, its words that stand alone."""
 
 REQUIRED: dict[str, tuple[str, ...]] = {
-    "seg6": ("mode", "segs"), "seg6local": ("action",), "rpl": ("segs",), "xfrm": ("if_id",),
-}  # fmt: skip
+    "seg6": ("mode", "segs"),
+    "seg6local": ("action",),
+    "xfrm": ("if_id",),
+}
 
 
 def encap(line: Line) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def encap(line: Line) -> dict[str, Any]:
     start = line.at
     kind = line.argument("the kind of encap: " + ", ".join(KINDS))
     choice(line, "encap", KINDS)
-    if kind in ("bpf", "ila"):
+    if kind not in FIELDS:
         raise line.refusal(
             f"encap {kind} is not supported by nld", expected=" or ".join(FIELDS), status=REFUSED
         )
@@ -112,10 +115,7 @@ def encap(line: Line) -> dict[str, Any]:
     if kind == "mpls":
         record["dst"] = _labels(line, first)
         line.step()
-    if kind == "ioam6":
-        _ioam6(line, record)
-    else:
-        _fields(line, kind, record)
+    _fields(line, kind, record)
     if kind == "seg6" and record["mode"] == "inline":
         record["segs"].append("::")  # The slot of the packet's own destination; ip lists it too.
     if len(record) == 1:
@@ -173,49 +173,3 @@ def _segment_header(line: Line) -> dict[str, Any]:
         line.argument("the hmac key's number")
         header["hmac"] = values.number(line, "hmac")
     return header
-
-
-def _ioam6(line: Line, record: dict[str, Any]) -> None:
-    frequency = ["1", "1"]
-    if line.word == "freq":
-        frequency = line.argument("K/N").split("/")
-        line.step()
-    numbers = [values.parse_number(text) for text in frequency]
-    match numbers:
-        case [int(k), int(n)] if 1 <= k <= n <= 1_000_000:
-            record["freqk"], record["freqn"] = k, n
-        case _:
-            raise line.refusal(
-                "the frequency is not K/N", at=line.at - 1, expected="1/1 to 1000000/1000000, K <= N"
-            )
-    record["mode"] = "inline"
-    if line.word == "mode":
-        line.argument("inline, encap or auto")
-        record["mode"] = choice(line, "mode", ("inline", "encap", "auto"))
-        line.step()
-    if record["mode"] != "inline":
-        if line.word != "tundst":
-            raise line.refusal("this ioam6 mode needs tundst", expected="tundst ADDRESS")
-        line.argument("an IPv6 address")
-        record["tundst"] = values.address(line, "tundst", INET6).text
-        line.step()
-    for keyword in ("trace", "prealloc"):
-        if line.word != keyword:
-            raise line.refusal(
-                f'ioam6 needs "{keyword}"', expected="trace prealloc type TYPE ns ID size OCTETS"
-            )
-        line.step()
-    limits = {"type": (U32, 1), "ns": (U16, 0), "size": (244, 4)}
-    while (word := line.word) in limits:
-        if word in record and word != "type":
-            raise line.refusal(f'a second "{word}" in one trace')
-        line.argument("a number")
-        record["trace_type" if word == "type" else word] = values.number(line, str(word), *limits[str(word)])
-        line.step()
-    for name in ("trace_type", "ns", "size"):
-        if name not in record:
-            raise line.refusal(
-                f"no {name.removeprefix('trace_')} in the trace", expected="type TYPE ns ID size OCTETS"
-            )
-    if record["size"] % 4:
-        raise line.refusal("the trace size is no multiple of 4", at=line.at - 1, expected="4, 8, ... 244")

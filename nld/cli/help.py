@@ -9,6 +9,7 @@ nld - Linux routes in the words of "ip route", through the nld daemon
   nld [OPTIONS] -batch FILE           many commands, one a line; - is standard input
   nld status                          how the daemon is
   nld sandbox [-- COMMAND]            try it in a private network, without root
+  nld greet TEXT | module release     talk to the kernel module, let go of it
   nld daemon | config check FILE | completion bash|zsh|fish
 
 Try it:

@@ -90,7 +90,7 @@ class Session:
         record = request.record if isinstance(request, Write) else None
         words = () if request is None or isinstance(request, Help) else request.words
         spots = request.spots if isinstance(request, Write | Selection | Lookup) else None
-        return complaint(error, words, spots, record)
+        return complaint(error, words, spots, record, self.options.kernel)
 
     def write(self, operation: str, records: list[dict[str, Any]]) -> int:
         """Call one of the writing methods; the number of routes done."""
@@ -267,7 +267,7 @@ def first_kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     encap: dict[str, Any] | None = None
     for name, value in pairs:
-        if name == "encap" and isinstance(value, str):
+        if name == "encap" and isinstance(value, str) and value in ENCAP_FIELDS:
             encap = fields["encap"] = {"type": value}
         elif encap is not None and name in ENCAP_FIELDS.get(encap["type"], ()) and name not in encap:
             encap[name] = value
@@ -285,7 +285,6 @@ ENCAP_FIELDS: dict[str, tuple[str, ...]] = {
     "seg6local": (
         "action", "srh", "table", "vrftable", "nh4", "nh6", "iif", "oif", "flavors", "lblen", "nflen",
     ),
-    "rpl": ("segs",),
     "xfrm": ("if_id", "link_dev"),
 }  # fmt: skip
 """The fields that ``ip -j`` prints behind ``encap``, by kind."""

@@ -363,6 +363,18 @@ class AsyncClient:
         """How the daemon is: version, kernel tables, counters."""
         return (await self.call(methods.STATUS, {})).values()
 
+    async def greet(self, text: str) -> str:
+        """What the kernel module answers to a greeting of at most 255 bytes."""
+        return str((await self.call(methods.GREET, {"text": text})).values()["text"])
+
+    async def release(self, kernel: str) -> None:
+        """Have the daemon close its sockets to ``module``, so that the module can be unloaded.
+
+        The daemon attaches again when the module is loaded anew, and puts its routes in again; or after
+        60 s, when nobody has unloaded it.
+        """
+        await self.call(methods.RELEASE, {"kernel": kernel})
+
     # -- any method
 
     async def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:

@@ -307,6 +307,18 @@ class Client:
         """How the daemon is: version, kernel tables, counters."""
         return self.call(methods.STATUS, {}).values()
 
+    def greet(self, text: str) -> str:
+        """What the kernel module answers to a greeting of at most 255 bytes."""
+        return str(self.call(methods.GREET, {"text": text}).values()["text"])
+
+    def release(self, kernel: str) -> None:
+        """Have the daemon close its sockets to ``module``, so that the module can be unloaded.
+
+        The daemon attaches again when the module is loaded anew, and puts its routes in again; or after
+        60 s, when nobody has unloaded it.
+        """
+        self.call(methods.RELEASE, {"kernel": kernel})
+
     # -- any method
 
     def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:

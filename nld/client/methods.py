@@ -19,6 +19,8 @@ LOOKUP: Final = "io.nld.Lookup"
 LIST: Final = "io.nld.List"
 WATCH: Final = "io.nld.Watch"
 STATUS: Final = "io.nld.Status"
+GREET: Final = "io.nld.Greet"
+RELEASE: Final = "io.nld.Release"
 
 LOOKUP_ADDRESSES: Final = 4096
 """Addresses that the daemon takes in one Lookup."""

@@ -22,7 +22,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from nld.client.protocol import Reply, RouteLike, dump, encode_json
 from nld.errors import NldError, ProtocolBroken
@@ -39,24 +39,15 @@ _GATHERED: Final = 8192
 _RECORD_FIELD = re.compile(r"routes\[(\d+)\](?:\.dst\[(\d+)\])?")
 
 
-class _Origin(NamedTuple):
-    """Where a record that is sent comes from in the caller's list.
+_Origin: TypeAlias = tuple[int, int, bool]
+"""Where a record that is sent comes from in the caller's list (a bare tuple, for each record has one):
 
-    ``record``       the record, or the first of those that were gathered into it.
-    ``destination``  position of its first destination in the caller's record.
-    ``gathered``     its destinations are records of their own in the caller's list.
-    """
+the record, or the first of those that were gathered into it; the position of its first destination in the
+caller's record; whether its destinations are records of their own in the caller's list.
+"""
 
-    record: int
-    destination: int = 0
-    gathered: bool = False
-
-
-class _Item(NamedTuple):
-    """A record to send."""
-
-    record: RouteLike
-    origin: _Origin
+_Item: TypeAlias = tuple[RouteLike, _Origin]
+"""A record to send."""
 
 
 class _Part(NamedTuple):
@@ -160,33 +151,25 @@ class Write:
     def _gathered(self) -> Iterator[_Item]:
         """The caller's records, neighbours that differ in ``dst`` only as one."""
         first = 0
-        rest: dict[str, Any] = {}
+        head: dict[str, Any] = {}
         destinations: list[str] = []
         for index, record in enumerate(self._routes):
             destination = record.get("dst") if isinstance(record, dict) else None
-            if isinstance(record, dict) and isinstance(destination, str):
-                others = {name: value for name, value in record.items() if name != "dst"}
-                if destinations and others == rest and len(destinations) < _GATHERED:
-                    destinations.append(destination)
-                    continue
-                yield from self._gathering(destinations, rest, first)
-                first, rest, destinations = index, others, [destination]
-            else:
-                yield from self._gathering(destinations, rest, first)
+            if not isinstance(record, dict) or not isinstance(destination, str):
+                yield from _gathering(destinations, head, first)
                 destinations = []
-                yield _Item(record, _Origin(index))
-        yield from self._gathering(destinations, rest, first)
-
-    def _gathering(self, destinations: list[str], rest: dict[str, Any], first: int) -> Iterator[_Item]:
-        if len(destinations) == 1:
-            yield _Item(rest | {"dst": destinations[0]}, _Origin(first))
-        elif destinations:
-            yield _Item(rest | {"dst": destinations}, _Origin(first, gathered=True))
+                yield record, (index, 0, False)
+            elif destinations and record | {"dst": destinations[0]} == head and len(destinations) < _GATHERED:
+                destinations.append(destination)
+            else:
+                yield from _gathering(destinations, head, first)
+                first, head, destinations = index, record, [destination]
+        yield from _gathering(destinations, head, first)
 
     def _cut(self, items: Sequence[_Item]) -> Iterator[_Part]:
-        text = encode_json([item.record for item in items])[1:-1]
+        text = encode_json([record for record, _ in items])[1:-1]
         if len(text) <= self._call_bytes:
-            yield _Part(text, tuple(item.origin for item in items))
+            yield _Part(text, tuple([origin for _, origin in items]))
         elif len(items) > 1:
             middle = len(items) // 2
             yield from self._cut(items[:middle])
@@ -195,18 +178,26 @@ class Write:
             yield from self._cut_destinations(items[0], text)
 
     def _cut_destinations(self, item: _Item, text: bytes) -> Iterator[_Part]:
-        values = dump(item.record)
+        whole, origin = item
+        values = dump(whole)
         destinations = values.get("dst")
         if not isinstance(destinations, list) or len(destinations) < 2:
-            yield _Part(text, (item.origin,))
+            yield _Part(text, (origin,))
             return
         parts = min(len(destinations), len(text) // self._call_bytes + 1)
         step = -(-len(destinations) // parts)
-        record, _, gathered = item.origin
+        record, _, gathered = origin
         for start in range(0, len(destinations), step):
             values["dst"] = destinations[start : start + step]
-            origin = _Origin(record + start, 0, True) if gathered else _Origin(record, start)
+            origin = (record + start, 0, True) if gathered else (record, start, False)
             yield _Part(encode_json(values), (origin,))
+
+
+def _gathering(destinations: list[str], head: dict[str, Any], first: int) -> Iterator[_Item]:
+    if len(destinations) == 1:
+        yield head, (first, 0, False)
+    elif destinations:
+        yield head | {"dst": destinations}, (first, 0, True)
 
 
 def _trace(error: NldError, origins: Sequence[_Origin]) -> None:
@@ -232,10 +223,10 @@ def _traced_position(
 ) -> tuple[int | None, int | None]:
     if index is None or not 0 <= index < len(origins):
         return index, destination
-    origin = origins[index]
-    if origin.gathered:
-        return origin.record + (destination or 0), None
-    return origin.record, None if destination is None else destination + origin.destination
+    record, first, gathered = origins[index]
+    if gathered:
+        return record + (destination or 0), None
+    return record, None if destination is None else destination + first
 
 
 def _traced_field(field: str | None, origins: Sequence[_Origin]) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +63,26 @@ def parse(text: bytes, name: str) -> Config:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise _refusal([_complaint(entry) for entry in error.errors()], document, name) from error
-    if config.limits.partial_bytes < config.limits.message_bytes:
-        field = ("limits", "partial_bytes")
-        words = (
-            f"{config.limits.partial_bytes} is less than limits.message_bytes"
-            f" ({config.limits.message_bytes}); allowed: {_manual(field).allowed}"
-        )
-        raise _refusal([(field, words)], document, name)
+    contradictions = list(_contradictions(config))
+    if contradictions:
+        raise _refusal(contradictions, document, name)
     return config
+
+
+def _contradictions(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Values that do not go together: the key path to change, and the words."""
+    limits = config.limits
+    if limits.partial_bytes < limits.message_bytes:
+        path: tuple[str | int, ...] = ("limits", "partial_bytes")
+        yield (
+            path,
+            (
+                f"{limits.partial_bytes} is less than limits.message_bytes ({limits.message_bytes});"
+                f" allowed: {_manual(path).allowed}"
+            ),
+        )
+    if config.kernel.default == "module" and not config.kernel.module.enabled:
+        yield ("kernel", "default"), "'module' is not driven; set kernel.module.enabled = true too"
 
 
 _TYPE_WORDS: Mapping[str, str] = {

@@ -72,8 +72,8 @@ class LogConfig(Section):
     ] = "auto"
 
 
-class FibConfig(Section):
-    """The kernel's own forwarding table, over NETLINK_ROUTE."""
+class TableConfig(Section):
+    """What every kernel table has: the mark of nld's routes, and its sockets."""
 
     protocol: Annotated[
         int,
@@ -120,14 +120,45 @@ class FibConfig(Section):
     ] = 64 * MIB
 
 
+class FibConfig(TableConfig):
+    """The kernel's own forwarding table, over NETLINK_ROUTE."""
+
+
+class ModuleConfig(TableConfig):
+    """The table of nld.ko, the kernel module."""
+
+    enabled: Annotated[
+        bool,
+        Manual(
+            "Drive the module beside the kernel's own table. If it is not loaded, the kernel loads it when"
+            " it is installed; else nld goes on without, and takes it up when it is loaded.",
+            "true or false",
+        ),
+    ] = False
+    number: Annotated[
+        int,
+        Field(ge=1, le=31),
+        Manual(
+            "The netlink protocol number of the module: its parameter protocol (modprobe nld protocol=30).",
+            "a whole number from 1 to 31",
+            zero="refused: 0 is the kernel's own routing protocol",
+        ),
+    ] = 31
+
+
 class KernelConfig(Section):
-    """The kernel tables that nld drives."""
+    """The kernel tables that nld drives: always the FIB, and the module where it is enabled."""
 
     default: Annotated[
-        Literal["fib"],
-        Manual("The kernel table that a request means when it names none.", "fib"),
+        Literal["fib", "module"],
+        Manual(
+            "The kernel table that a request means when it names none. module needs"
+            " kernel.module.enabled = true.",
+            "fib or module",
+        ),
     ] = "fib"
     fib: FibConfig = FibConfig()
+    module: ModuleConfig = ModuleConfig()
 
 
 class LimitsConfig(Section):

@@ -8,13 +8,15 @@ Does not belong here: records (``nld.records``), and what the methods do (``rout
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
 
 from nld.control.interface import Parameters
 from nld.errors import Fault
 from nld.records import Form, LookupQuestion, RouteFilter, RouteKey, RouteRecord, invalid
+from nld.records.many import Records
 from nld.records.model import U16, U32, Address, Device, Named, Tos
 
 Kernel = Literal["fib", "module"]
@@ -29,7 +31,7 @@ LOOKUP_ADDRESSES: Final = 4096
 class WriteParameters(Parameters):
     """Of every method that writes."""
 
-    routes: list[RouteRecord]
+    routes: Annotated[Sequence[RouteRecord], PlainValidator(Records.read)]
     """The routes; one record may stand for many, by a list of destinations in ``dst``."""
     takeover: bool | None = None
     """Take over routes that belong to somebody else. Default false."""
@@ -115,6 +117,20 @@ class WatchParameters(Parameters):
     """How routes are printed. Default full."""
     kernel: Kernel | None = None
     """The kernel's routing table manager. Default as configured."""
+
+
+class GreetParameters(Parameters):
+    """Of Greet."""
+
+    text: str
+    """What to say: at most 255 bytes, without NUL."""
+
+
+class ReleaseParameters(Parameters):
+    """Of Release."""
+
+    kernel: Literal["module"]
+    """The table to let go of. The kernel's own is always there."""
 
 
 # -- replies
@@ -203,6 +219,13 @@ class WatchReply(BaseModel):
     """Where to resume a later watch."""
 
 
+class GreetReply(BaseModel):
+    """Of Greet."""
+
+    text: str
+    """What the module said."""
+
+
 class KernelStatus(BaseModel):
     """One of the kernel's routing table managers."""
 
@@ -222,6 +245,12 @@ class KernelStatus(BaseModel):
     """Number of the latest change of its routes."""
     resyncs: int | None = None
     """How often everything was read again, because notifications were lost."""
+    version: str | None = None
+    """Of the module."""
+    abi: int | None = None
+    """Version of the protocol that the module speaks."""
+    max_routes: int | None = None
+    """Routes that the module takes in this network namespace; 0 is no limit."""
     protocol: str | None = None
     """The protocol that marks routes which nld made."""
     port_id: int | None = None
@@ -235,9 +264,13 @@ class KernelStatus(BaseModel):
     requests_sent: int | None = None
     """Netlink messages sent, a batch counted by its messages."""
     replies_received: int | None = None
-    """Netlink messages that answered them."""
+    """Netlink messages that answered them: each refusal, and one acknowledgement for each send."""
+    replies_unmatched: int | None = None
+    """Netlink messages that answered nothing which was waited for."""
     notifications: int | None = None
     """Notifications received."""
+    malformed: int | None = None
+    """Datagrams of the kernel that make no sense."""
     overruns: int | None = None
     """How often the kernel dropped something for want of room."""
     strangers: int | None = None

@@ -10,7 +10,7 @@ Does not belong here: decisions (the broker's and the policy's), framing (``repl
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -20,9 +20,12 @@ from nld.control.interface import Interface, Method, NoParameters, Stream
 from nld.control.messages import (
     ErrorParameters,
     GetParameters,
+    GreetParameters,
+    GreetReply,
     ListParameters,
     LookupParameters,
     LookupReply,
+    ReleaseParameters,
     RoutesReply,
     StatusReply,
     WatchParameters,
@@ -44,7 +47,7 @@ class Broker(Protocol):
         self,
         peer: Peer,
         operation: Operation,
-        records: list[RouteRecord],
+        records: Sequence[RouteRecord],
         takeover: bool = False,
         kernel: str | None = None,
     ) -> int:
@@ -81,6 +84,12 @@ class Broker(Protocol):
 
     async def status(self, peer: Peer) -> dict[str, Any]:
         """What Status replies."""
+
+    async def greet(self, peer: Peer, text: str) -> str:
+        """What the module answers."""
+
+    async def release(self, peer: Peer, kernel: str) -> None:
+        """Let go of a kernel table."""
 
 
 ABOUT = """\
@@ -152,6 +161,13 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
     async def status(peer: Peer, parameters: NoParameters) -> Reply:
         return RawReply(to_json(await broker.status(peer)))
 
+    async def greet(peer: Peer, parameters: GreetParameters) -> Reply:
+        return RawReply(to_json(await broker.greet(peer, parameters.text)), "text")
+
+    async def release(peer: Peer, parameters: ReleaseParameters) -> Reply:
+        await broker.release(peer, parameters.kernel)
+        return RawReply(b"{}")
+
     return Interface(
         name=INTERFACE,
         about=ABOUT,
@@ -179,6 +195,15 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
                 about='What is there, then every change, in order, for ever; needs "more".',
             ),
             Method("Status", NoParameters, StatusReply, status, about="How the daemon is."),
+            Method(
+                "Greet", GreetParameters, GreetReply, greet,
+                about="Say something to the kernel module, and hear what it says.",
+            ),
+            Method(
+                "Release", ReleaseParameters, NoParameters, release, writers_only,
+                "Close the sockets to a kernel table, so that its module can be unloaded. nld comes back"
+                " when it is loaded again, and puts its routes in again.",
+            ),
         ),
         errors={
             name.rpartition(".")[2]: (cls.__doc__ or "", ErrorParameters) for name, cls in WIRE_ERRORS.items()

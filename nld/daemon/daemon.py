@@ -9,11 +9,13 @@ log level; a wrong file is reported and the old one kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import resource
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 
 import structlog
 import uvloop
@@ -27,6 +29,7 @@ from nld.control.server import Server, listen
 from nld.control.service import Service
 from nld.errors import NldError
 from nld.kernel.fib import FibTable
+from nld.kernel.module import ModuleTable
 from nld.log import Log, configure
 from nld.policy import Policy
 from nld.records import Names
@@ -84,17 +87,12 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         config = self._config
-        table = FibTable(
-            Names(),
-            protocol=config.kernel.fib.protocol,
-            receive_buffer=config.kernel.fib.receive_buffer,
-            send_buffer=config.kernel.fib.send_buffer,
-            notification_buffer=config.kernel.fib.notification_buffer,
-        )
-        view = View(table, config.watch.history)
-        await view.start()
-        try:
-            broker = Broker({table.name: view}, config.kernel.default, config.watch.batch)
+        views = self._views()
+        async with contextlib.AsyncExitStack() as open_views:
+            for view in views.values():
+                await view.start()
+                open_views.push_async_callback(view.close)
+            broker = Broker(views, config.kernel.default, config.watch.batch)
             service = Service([interface(broker, may_write=self._may_write)])
             limits = Limits(
                 message_bytes=config.limits.message_bytes,
@@ -111,26 +109,54 @@ class Daemon:
                 # garbage: look through the young objects only, and not after every few hundred routes.
                 gc.freeze()
                 gc.set_threshold(50_000, 20, 100)
-                self._manager.ready(f"{len(view.mirror)} routes; listening on {listener.getsockname()}")
-                log.info("ready", routes=len(view.mirror), socket=listener.getsockname(), activated=passed)
-                await self._until_stopped(view)
+                routes = sum(len(view.mirror) for view in views.values())
+                self._manager.ready(f"{routes} routes; listening on {listener.getsockname()}")
+                log.info("ready", routes=routes, socket=listener.getsockname(), activated=passed)
+                failure = await self._until_stopped(views.values())
             finally:
                 self._manager.stopping()
                 log.info("stopping")
                 await server.close()
-        finally:
-            await view.close()
         log.info("stopped")
-        return 1 if view.failure is not None else 0
+        return 1 if failure is not None else 0
 
-    async def _until_stopped(self, view: View) -> None:
-        stop = asyncio.ensure_future(self._stop.wait())
-        failed = asyncio.ensure_future(view.failed.wait())
-        await asyncio.wait((stop, failed), return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        failed.cancel()
-        if view.failure is not None:
-            log.critical("a part of the daemon failed", exc_info=view.failure)
+    async def _until_stopped(self, views: Iterable[View]) -> BaseException | None:
+        """Why a part of the daemon failed, or None when it was told to stop."""
+        waiting = [
+            asyncio.ensure_future(event.wait()) for event in (self._stop, *(view.failed for view in views))
+        ]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for future in waiting:
+            future.cancel()
+        failure = next((view.failure for view in views if view.failure is not None), None)
+        if failure is not None:
+            log.critical("a part of the daemon failed", exc_info=failure)
+        return failure
+
+    def _views(self) -> dict[str, View]:
+        """The kernel tables of the configuration, each with its view."""
+        names, kernel, history = Names(), self._config.kernel, self._config.watch.history
+        fib = FibTable(
+            names,
+            protocol=kernel.fib.protocol,
+            receive_buffer=kernel.fib.receive_buffer,
+            send_buffer=kernel.fib.send_buffer,
+            notification_buffer=kernel.fib.notification_buffer,
+        )
+        views = {fib.name: View(fib, history)}
+        if kernel.module.enabled:
+            module = ModuleTable(
+                names,
+                fib.around,
+                fib.drain,
+                number=kernel.module.number,
+                protocol=kernel.module.protocol,
+                receive_buffer=kernel.module.receive_buffer,
+                send_buffer=kernel.module.send_buffer,
+                notification_buffer=kernel.module.notification_buffer,
+            )
+            views[module.name] = View(module, history)
+        return views
 
     def _may_write(self, peer: Peer) -> bool:
         return self._policy.may_write(peer)

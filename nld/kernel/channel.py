@@ -4,7 +4,9 @@ Requests are put into a queue.  The **sender task** takes them out in order, sen
 sendmsg, and holds back while more replies are outstanding than the receive buffer can surely hold.
 The **receiver task** sleeps until the event loop says that the descriptor is readable, drains it, and
 lets the exchange (``nld.netlink.exchange``)
-say which reply belongs to which request.
+say which reply belongs to which request.  A small request that finds both idle is sent and answered on
+the spot: the kernel has answered when sendmsg returns, and a turn of the event loop would cost more than
+that.
 
 A *batch* is several framed messages in one send, where only the last asks for an acknowledgement.  The
 kernel works through them in order and reports every failure with its sequence number, asked or not; so
@@ -22,14 +24,13 @@ their own, and what the messages mean.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from nld.errors import KernelUnavailable, OutcomeUnknown
+from nld.errors import KernelUnavailable, NldError, OutcomeUnknown
 from nld.kernel.readiness import Readiness
 from nld.kernel.socket import NetlinkSocket, send_failure
 from nld.netlink.exchange import Exchange, Finished, Lost, Pending, Replied
@@ -41,6 +42,9 @@ REPLY_COST = 832
 
 WORKER_BYTES = 4096
 """Sends larger than this go through the worker thread; a smaller one returns within microseconds."""
+
+AT_ONCE = 16
+"""Messages of a request that is sent without the sender task, when that is idle."""
 
 SUCCESS = Acknowledgement(0)
 
@@ -70,7 +74,6 @@ class Counters:
     """What a channel has seen, for the status."""
 
     sent: int = 0
-    received: int = 0
     overruns: int = 0
 
 
@@ -88,6 +91,7 @@ class Channel:
         self._budget = max(8, self.socket.granted.receive // (2 * REPLY_COST))
         self._outstanding: dict[Pending, Request] = {}
         self._weight = 0
+        self._sending = False
         self._queue: deque[Request] = deque()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
@@ -127,18 +131,52 @@ class Channel:
 
     async def _do(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
         request = Request(size, make, asyncio.get_running_loop().create_future())
-        self._queue.append(request)
-        self._work.set()
+        if size <= AT_ONCE and not self._queue and not self._sending and self._has_room(size):
+            self._send_at_once(request)
+        else:
+            self._queue.append(request)
+            self._work.set()
         await request.done
         return request
+
+    def _has_room(self, size: int) -> bool:
+        """Whether the replies fit beside those that are outstanding."""
+        return not self._outstanding or self._weight + size <= self._budget
+
+    def _send_at_once(self, request: Request) -> None:
+        """Send a small request while nothing else is, and take its answer.
+
+        The kernel answers within sendmsg, so that no task has to be waited for.
+        """
+        pending, data = self._begin(request)
+        try:
+            self.socket.send(data)
+            self.counters.sent += request.size
+        except OSError as error:
+            self._fail(request, pending, send_failure(error, self.socket.fileno(), len(data)))
+        else:
+            while not request.done.done() and self._receive():
+                pass
+
+    def _begin(self, request: Request) -> tuple[Pending, Data]:
+        pending, data = request.make(self.exchange)
+        self._outstanding[pending] = request
+        self._weight += request.size
+        return pending, data
+
+    def _fail(self, request: Request, pending: Pending, error: NldError) -> None:
+        self.exchange.abandon(pending)
+        if pending in self._outstanding:  # an overrun meanwhile has given it up already
+            self._forget(pending)
+        if not request.done.done():
+            request.done.set_exception(error)
 
     async def close(self) -> None:
         """Stop both tasks and close the socket; whatever waits gets :class:`KernelUnavailable`."""
         for task in self.tasks:
             task.cancel()
-        for task in self.tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        # Their failures are for whoever watches them.
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         self._readiness.close()
         self._worker.shutdown(wait=True)
         self.socket.close()
@@ -158,12 +196,11 @@ class Channel:
             request = self._queue.popleft()
             if request.done.cancelled():
                 continue
-            while self._outstanding and self._weight + request.size > self._budget:
+            self._sending = True
+            while not self._has_room(request.size):
                 self._room.clear()
                 await self._room.wait()
-            pending, data = request.make(self.exchange)
-            self._outstanding[pending] = request
-            self._weight += request.size
+            pending, data = self._begin(request)
             try:
                 if len(data) > WORKER_BYTES:
                     await loop.run_in_executor(self._worker, self.socket.send, data)
@@ -171,30 +208,31 @@ class Channel:
                     self.socket.send(data)
                 self.counters.sent += request.size
             except OSError as error:
-                self.exchange.abandon(pending)
-                if pending in self._outstanding:  # an overrun meanwhile has given it up already
-                    self._forget(pending)
-                if not request.done.done():
-                    request.done.set_exception(send_failure(error, self.socket.fileno(), len(data)))
+                self._fail(request, pending, send_failure(error, self.socket.fileno(), len(data)))
+            self._sending = False
 
     async def _receiver(self) -> None:
         while True:
             await self._readiness.wait()
-            try:
-                datagram = self.socket.receive()
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                self._overrun()
-                continue
-            if datagram is None:
+            if not self._receive():
                 self._readiness.clear()
-                continue
-            self._take(datagram)
+
+    def _receive(self) -> bool:
+        """Take one datagram; False when there is none."""
+        try:
+            datagram = self.socket.receive()
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self._overrun()
+            return True
+        if datagram is None:
+            return False
+        self._take(datagram)
+        return True
 
     def _take(self, datagram: bytes) -> None:
         for event in self.exchange.receive(datagram):
-            self.counters.received += 1
             match event:
                 case Replied(pending, message):
                     self._outstanding[pending].replies.append(message)

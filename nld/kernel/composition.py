@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Protocol
 
 from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
 from nld.kernel import tunnels
+from nld.kernel.capabilities import FIB, Capabilities, Feature
 from nld.kernel.rendering import METRIC_BITS, PREFERENCES, UNITS, NexthopTable
 from nld.netlink.registry import MetricFeature, RouteFlag, TableId
 from nld.netlink.route import Encap, Metrics, NextHop, Route, Via
@@ -43,6 +44,17 @@ _SCOPES = {"local": 254, "nat": 254, "broadcast": 253, "multicast": 253, "anycas
 _LINK, _NOWHERE = 253, 255
 _SETTABLE = {"onlink": int(RouteFlag.ONLINK), "pervasive": int(RouteFlag.PERVASIVE)}
 _PREFERENCES = {name: number for number, name in PREFERENCES.items()}
+_NEEDS = {
+    "metrics": Feature.METRICS,
+    "encap": Feature.ENCAP,
+    "nhid": Feature.NEXTHOP_OBJECTS,
+    "nexthops": Feature.MULTIPATH,
+    "tos": Feature.TOS,
+    "flow": Feature.REALMS,
+    "pref": Feature.PREFERENCE,
+    "from": Feature.SOURCE,
+}
+"""What a table must be able to do for a record with this field."""
 _INDEX_NAME = re.compile(r"if([1-9][0-9]{0,9})")
 _ANSWER_FIELDS = frozenset({"uid", "mark", "iif", "cache"})
 
@@ -105,9 +117,12 @@ class Composition:
         nexthops: NexthopTable,
         record: RouteRecord,
         destination: str | None,
+        *,
         wildcard: bool,
+        capabilities: Capabilities,
     ) -> None:
         self._resolver = resolver
+        self._can = capabilities
         self._names = resolver.names
         self._nexthops = nexthops
         self._record = record
@@ -184,25 +199,48 @@ class Composition:
         record = self._record
         for field in sorted(record.model_fields_set & _ANSWER_FIELDS):
             self._ignored(field, "belongs to the answer of a look-up, a route has none")
+        if self._can is not FIB:
+            self._check_capabilities()
         self._ignored("ttl_propagate", "is for MPLS routes only; the kernel would ignore it")
         if self._type == "nat":
             self._refuse("type", "nat routes are gone from Linux since 2.6", Unsupported)
         if self._family == INET:
             self._ignored("from", "IPv4 routes have no source prefix; use a rule (ip rule add from ...)")
             self._ignored("pref", "is for IPv6 only; the kernel would ignore it")
-            self._ignored("expires", "the kernel removes IPv6 routes only; for IPv4 it would ignore it")
+            if Feature.EXPIRES4 not in self._can.features:
+                self._ignored("expires", "the kernel removes IPv6 routes only; for IPv4 it would ignore it")
         else:
             self._ignored("flow", "realms are for IPv4 only; the kernel would ignore them")
-            if record.via is not None and record.via.family != "inet6":
-                self._refuse("via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            self._check_via(record.via, "via")
             if record.scope is not None and self._number("scope", record.scope, self._names.scopes) != 0:
                 self._refuse("scope", "IPv6 routes have no scope; it is always global", Unsupported)
-            if record.expires is not None and record.expires < 1 and not self._wildcard:
-                self._refuse("expires", f"{record.expires} has run out already; allowed: 1 or more")
+        if record.expires is not None and record.expires < 1 and not self._wildcard:
+            self._refuse("expires", f"{record.expires} has run out already; allowed: 1 or more")
         if self._wildcard or record.nhid is not None or self._type in REJECT_TYPES:
             return
         if record.nexthops is None and record.gateway is None and record.via is None and record.dev is None:
             self._refuse("dev", f"a {self._type} route needs a next hop: gateway, via, dev, nexthops or nhid")
+
+    def _check_capabilities(self) -> None:
+        """Refuse what this table cannot do."""
+        can = self._can
+        if self._type not in can.types:
+            known = ", ".join(sorted(can.types))
+            self._refuse(
+                "type", f"the table {can.name} has no {self._type} routes; it has {known}", Unsupported
+            )
+        for field, feature in _NEEDS.items():
+            if feature not in can.features:
+                self._ignored(field, f"the table {can.name} has no {feature.replace('_', ' ')}")
+        if Feature.SCOPE not in can.features and self._record.scope is not None:
+            number = self._number("scope", self._record.scope, self._names.scopes)
+            # What follows from the next hop, as ip and the FIB's listing say it, is no wish.
+            if number not in (0, self._implied_scope()):
+                self._refuse("scope", f"the table {can.name} has no scopes", Unsupported)
+
+    def _check_via(self, via: ViaRecord | None, field: str) -> None:
+        if via is not None and via.family != "inet6" and Feature.VIA4 not in self._can.features:
+            self._refuse(field, "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
 
     def _table(self) -> int:
         if self._record.table is None:
@@ -222,7 +260,7 @@ class Composition:
 
     def _scope(self) -> int:
         record = self._record
-        if self._family == INET6:
+        if self._family == INET6 or Feature.SCOPE not in self._can.features:
             return 0
         if record.scope is not None:
             return self._number("scope", record.scope, self._names.scopes)
@@ -235,6 +273,11 @@ class Composition:
             return 0
         if self._wildcard:
             return _NOWHERE
+        return self._implied_scope()
+
+    def _implied_scope(self) -> int:
+        """The scope of an IPv4 unicast route: link without a gateway, else global."""
+        record = self._record
         behind = record.gateway or record.via or record.nexthops or record.nhid
         return 0 if behind else _LINK
 
@@ -243,6 +286,12 @@ class Composition:
         for name in names:
             if name not in SETTABLE_FLAGS:
                 continue
+            if Feature.ONLINK not in self._can.features:
+                self._refuse(
+                    field,
+                    f"the table {self._can.name} takes any gateway, so that {name} says nothing",
+                    Unsupported,
+                )
             if name == "pervasive" and self._family == INET6:
                 self._refuse(field, "pervasive is for IPv4 only; the kernel would ignore it", Unsupported)
             bits |= _SETTABLE[name]
@@ -279,10 +328,12 @@ class Composition:
         if hop.gateway is not None:
             leg.gateway = parse_address(hop.gateway, self._family)[1]
         if hop.via is not None:
-            if self._family == INET6 and hop.via.family != "inet6":
-                self._refuse(f"{field}.via", "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
+            if self._family == INET6:
+                self._check_via(hop.via, f"{field}.via")
             leg.gateway, leg.via = self._gateway(hop.via, f"{field}.via")
         if hop.flow is not None:
+            if Feature.REALMS not in self._can.features:
+                self._refuse(f"{field}.flow", f"the table {self._can.name} has no realms", Unsupported)
             if self._family == INET6:
                 self._refuse(
                     f"{field}.flow", "realms are for IPv4 only; the kernel would ignore them", Unsupported
@@ -293,6 +344,8 @@ class Composition:
         return leg
 
     def _encap(self, record: EncapRecord, field: str) -> tuple[int, Encap]:
+        if Feature.ENCAP not in self._can.features:
+            self._refuse(field, f"the table {self._can.name} has no encap", Unsupported)
         if isinstance(record, IpEncapRecord | Ip6EncapRecord) and record.opts is not None:
             # A kernel with CONFIG_FORTIFY_SOURCE stops in ip_tun_parse_opts with the routing lock held:
             # on 6.18 one such route, even in a user namespace, ended all netlink of the machine.

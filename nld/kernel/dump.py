@@ -7,8 +7,8 @@ memory stays bounded however large the table is.
 
 A dump of the FIB is not a snapshot; whoever needs one listens first, dumps second, and applies what
 came meanwhile.  Where the kernel says NLM_F_DUMP_INTR the dump is done again, with a growing pause,
-and what was read is thrown away; a stream that has already been handed on cannot be taken back, so
-so ``stream`` is for tables that never set it and raises.
+and what was read is thrown away; a stream that has already been handed on cannot be taken back:
+``stream`` raises.
 """
 
 from __future__ import annotations
@@ -57,8 +57,12 @@ class Dumper:
             f"the table changed during each of {ATTEMPTS} dumps", operation="dump", errno="EINTR"
         )
 
-    async def stream(self, message_type: int, payload: bytes) -> AsyncGenerator[list[BulkCut], None]:
+    async def stream(
+        self, message_type: int, payload: bytes, *, interruptible: bool = False
+    ) -> AsyncGenerator[list[BulkCut], None]:
         """The messages of one dump, a datagram's at a time, as :func:`walk_cuts` gives them.
+
+        ``interruptible``  the reader hears of changes meanwhile, and can do with an inconsistent dump.
 
         Raises ``InterruptedError`` when the kernel says that the dump is inconsistent,
         :class:`KernelRefused` when it refuses it, :class:`OutcomeUnknown` when part of it was lost.
@@ -81,7 +85,9 @@ class Dumper:
                     for message in walk_cuts(datagram)
                     if message[2] == sequence and message[3] == socket.port_id
                 ]
-                if any(flags & Flag.DUMP_INTR for flags in {message[1] for message in messages}):
+                if not interruptible and any(
+                    flags & Flag.DUMP_INTR for flags in {message[1] for message in messages}
+                ):
                     raise InterruptedError(errno.EINTR, "the dump was interrupted")
                 if messages and messages[-1][0] in (MessageType.DONE, MessageType.ERROR):
                     _check(messages.pop())

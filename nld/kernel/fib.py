@@ -13,46 +13,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import structlog
 
 from nld.errors import InvalidRecord, MalformedMessage, NldError, RouteNotFound
+from nld.kernel.capabilities import FIB
 from nld.kernel.channel import Channel
+from nld.kernel.counters import counters
 from nld.kernel.dump import Dumper
 from nld.kernel.listener import NOTIFICATION_COST, Listener
-from nld.kernel.listing import Listing
 from nld.kernel.refusal import refusal
-from nld.kernel.selection import Prefix, Row, Selection
+from nld.kernel.selection import Row, Selection
+from nld.kernel.sending import send
 from nld.kernel.shape import Shapes
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.surroundings import Surroundings
-from nld.kernel.table import Answer, Batch, Capabilities, News, Operation, Refusal, Sink
-from nld.kernel.translation import Translation
+from nld.kernel.table import Answer, News, Operation, Pattern, Refusal, Sink
+from nld.kernel.vocabulary import Vocabulary
 from nld.netlink import link as link_message
 from nld.netlink import nexthop as nexthop_message
 from nld.netlink import route as route_message
 from nld.netlink import rule as rule_message
+from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import HEADER_SIZE
 from nld.netlink.registry import AF, RTM, RTNLGRP, RouteFlag
-from nld.netlink.route import Route, Via
-from nld.netlink.rule import Rule
+from nld.netlink.route import Route
 from nld.netlink.shape import BulkCut, cut
-from nld.netlink.template import for_size
-from nld.records import LookupQuestion, Names, RouteFilter, RouteKey, RouteRecord, RouteType
-from nld.records.destination import (
-    FAMILIES,
-    INET,
-    WIDTH,
-    parse_address,
-    parse_prefix,
-    position,
-    prefix_text,
-)  # fmt: skip
-from nld.records.names import TYPE_NUMBERS
+from nld.netlink.template import for_route
+from nld.records import LookupQuestion, Names, RouteRecord
 
 log = structlog.get_logger("nld.fib")
 
@@ -61,21 +52,11 @@ GROUPS = (
     RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV6_ROUTE, RTNLGRP.IPV6_RULE, RTNLGRP.NEXTHOP,
 )  # fmt: skip
 
-SEND_BYTES = 16 * 1024
-"""Most bytes of one send. The kernel works through it within sendmsg; a longer one only adds delay."""
-
-CAPABILITIES = Capabilities(
-    types=frozenset(get_args(RouteType)) - {"nat"},
-    families=frozenset({AF.INET, AF.INET6}),
-    multipath=True,
-    metrics=True,
-    encap=True,
-    nexthop_objects=True,
-    alias=True,
-)
+PIECE = 512
+"""Routes that are written at once, of one call; between two pieces others get their turn."""
 
 
-class FibTable:
+class FibTable(Vocabulary):
     """The kernel's forwarding table. See :class:`~nld.kernel.table.KernelTable`.
 
     ``protocol``             rtm_protocol of records that name none.
@@ -83,7 +64,8 @@ class FibTable:
     """
 
     name = "fib"
-    capabilities = CAPABILITIES
+    capabilities = FIB
+    unavailable: str | None = None
 
     def __init__(
         self,
@@ -94,14 +76,11 @@ class FibTable:
         send_buffer: int = 0,
         notification_buffer: int = 0,
     ) -> None:
-        self.names = names
+        super().__init__(names, Surroundings())
         self.protocol = protocol
         self._buffers = (receive_buffer, send_buffer, notification_buffer)
-        self._around = Surroundings()
-        self._translation = Translation(names, self._around, self._around)
         self._dumper = Dumper(NETLINK_ROUTE)
         self._shapes = Shapes()
-        self._listing = Listing(self._translation.render_text, lambda: self._around.version)
         self._sink: Sink
         self.channel: Channel
         self.listener: Listener
@@ -145,133 +124,40 @@ class FibTable:
 
     # -- writing
 
-    def batches(self, operation: Operation, record: RouteRecord) -> list[Batch]:
-        """The record's routes, grouped by prefix length."""
-        route = self._translation.to_route(record, wildcard=operation is Operation.DELETE)
-        if record.protocol is None and operation is not Operation.DELETE:
-            route.protocol = self.protocol
-        family, groups = self._translation.destinations(record)
-        return [
-            Batch(
-                operation,
-                record,
-                replace(route, family=family, dst_len=length, dst=None),
-                length,
-                addresses if length else [b""] * len(addresses),
-            )
-            for length, addresses in groups.items()
-        ]
+    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+        """A pattern with its message, RTM_NEWROUTE or RTM_DELROUTE."""
+        message_type = RTM.DELROUTE if operation is Operation.DELETE else RTM.NEWROUTE
+        try:
+            template = for_route(message_type, operation.flags, route)
+        except ValueError as error:
+            raise InvalidRecord(
+                f"the route does not fit a netlink message: {error}", operation=operation.value
+            ) from error
+        return Pattern(operation, record, route, template)
 
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
-        return max(
-            1,
-            min(
-                self.channel.batch_limit,
-                self.listener.socket.granted.receive // (2 * NOTIFICATION_COST),
-                SEND_BYTES // 44,
-            ),
-        )
+        notifications = self.listener.socket.granted.receive // (2 * NOTIFICATION_COST)
+        return max(1, min(self.channel.batch_limit, notifications, PIECE))
 
-    async def write(self, batch: Batch) -> list[Refusal]:
-        """Send the batch in as few sends as the buffers allow; the refusals, by index."""
-        deleting = batch.operation is Operation.DELETE
-        size = len(batch.destinations[0])
-        try:
-            template = for_size(
-                RTM.DELROUTE if deleting else RTM.NEWROUTE, batch.operation.flags, batch.route, size
-            )
-        except ValueError as error:
-            raise InvalidRecord(
-                f"the route does not fit a netlink message: {error}", operation=batch.operation.value
-            ) from error
-        refusals: list[Refusal] = []
-        step = max(1, min(self.piece, SEND_BYTES // template.message_size))
-        for start in range(0, len(batch.destinations), step):
-            part = batch.destinations[start : start + step]
-            request = await self.channel.batch(len(part), partial(template.frames, part))
-            for at, acknowledgement in request.failures.items():
-                message = template.frames(part[at : at + 1], 0)
-                refused = refusal(
-                    acknowledgement,
-                    bytes(message[HEADER_SIZE:]),
-                    operation=batch.operation.value,
-                    key=self.key_text(batch, part[at]),
-                )
-                refusals.append(Refusal(start + at, refused))
-            self.drain()
-        return refusals
+    async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
+        """Send the routes in as few sends as the buffers allow."""
+        return await send(self.channel, patterns, destinations, self._explain, self.drain)
 
-    def key_text(self, batch: Batch, destination: bytes) -> str:
-        """The key of one route of a batch, in words."""
-        text = prefix_text(
-            batch.route.family, batch.length, destination or bytes(WIDTH[batch.route.family] // 8)
+    def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:
+        message = pattern.template.frames([destination], 0)
+        return refusal(
+            acknowledgement,
+            bytes(message[HEADER_SIZE:]),
+            operation=pattern.operation.value,
+            key=self.key_text(pattern, destination),
         )
-        return batch.record.key_text(text)
 
     # -- reading
 
-    def select(self, wanted: RouteFilter) -> Selection:
-        """Compile a filter."""
-        number = self._translation.resolver.number
-        families = (AF.INET, AF.INET6) if wanted.family is None else (AF(FAMILIES[wanted.family]),)
-        prefixes: dict[str, Prefix] = {}
-        for field in ("dst", "root", "match"):
-            text = getattr(wanted, field)
-            if text is None:
-                continue
-            family, length, address = parse_prefix(text, None if wanted.family is None else families[0])
-            if text == "default" and wanted.family is None:
-                family = INET
-            prefixes[field] = Prefix(family, length, address)
-            families = (AF(family),)
-        tests = self._shape_tests(wanted)
-        return Selection(
-            families,
-            table=None if wanted.table is None else number("filter.table", wanted.table, self.names.tables),
-            protocol=None
-            if wanted.protocol is None
-            else number("filter.protocol", wanted.protocol, self.names.protocols),
-            type=None if wanted.type is None else TYPE_NUMBERS[wanted.type],
-            device=None
-            if wanted.dev is None
-            else self._translation.resolver.ifindex(wanted.dev, "filter.dev"),
-            shape_test=(lambda shape: all(test(shape.route()) for test in tests)) if tests else None,
-            exact=prefixes.get("dst"),
-            root=prefixes.get("root"),
-            match=prefixes.get("match"),
-        )
-
-    def _shape_tests(self, wanted: RouteFilter) -> list[_Test]:
-        tests: list[_Test] = []
-        if wanted.owner is not None:
-            raise InvalidRecord("owners are not kept yet", field="filter.owner", operation="list")
-        if wanted.scope is not None:
-            scope = self._translation.resolver.number("filter.scope", wanted.scope, self.names.scopes)
-            tests.append(lambda route: route.scope == scope)
-        if wanted.src is not None:
-            _, source_length, source = parse_prefix(wanted.src)
-            tests.append(
-                lambda route: (route.src_len, route.src) == (source_length, source if source_length else None)
-            )
-        if wanted.via is not None:
-            gateway = parse_address(wanted.via)
-            tests.append(lambda route: _goes_by(route, *gateway))
-        if wanted.prefsrc is not None:
-            _, preferred = parse_address(wanted.prefsrc)
-            tests.append(lambda route: route.prefsrc == preferred)
-        if wanted.metric is not None:
-            tests.append(lambda route: (route.priority or 0) == wanted.metric)
-        if wanted.tos is not None:
-            tos = self._translation.resolver.number("filter.tos", wanted.tos, self.names.dsfields)
-            tests.append(lambda route: route.tos == tos)
-        if wanted.nhid is not None:
-            tests.append(lambda route: route.nh_id == wanted.nhid)
-        return tests
-
-    async def dump(self, selection: Selection) -> AsyncGenerator[list[Row], None]:
-        """The table's routes as they are now."""
+    async def dump(self, selection: Selection, consistent: bool = True) -> AsyncGenerator[list[Row], None]:
+        """The table's routes as they are now. The kernel does not say when one was interrupted."""
         intern = self._shapes.intern
         for request in selection.requests():
             stream = self._dumper.stream(RTM.GETROUTE, route_message.encode(request))
@@ -285,42 +171,6 @@ class FibTable:
                     rows = selection.rows(rows)
                     if rows:
                         yield rows
-
-    def key(self, key: RouteKey) -> Route:
-        """A route key's numbers."""
-        return self._translation.key_route(key)
-
-    def texts(self, rows: Iterable[Row], form: str, with_table: bool | None = None) -> list[str]:
-        """Routes as JSON objects."""
-        return self._listing.texts(rows, form, with_table)
-
-    def text(self, route: Route, form: str) -> str:
-        """One decoded route as a JSON object, such as the way that a look-up found."""
-        return self._translation.text(route, form)
-
-    def table_name(self, table: int) -> str:
-        """A route table's name, or its number."""
-        return self.names.tables.name(table)
-
-    def protocol_name(self, protocol: int) -> str:
-        """A routing protocol's name, or its number."""
-        return self.names.protocols.name(protocol)
-
-    def device_name(self, index: int) -> str:
-        """A device's name; ``if5`` for an unknown one."""
-        return self._around.name(index)
-
-    def asked(self, question: LookupQuestion) -> Route:
-        """A question's numbers."""
-        return self._translation.lookup_route(question)
-
-    def position(self, batch: Batch, nth: int) -> int:
-        """Where in the record's list of destinations the ``nth`` of the batch stands."""
-        return position(batch.record.destinations, batch.length, nth)
-
-    def rules(self, family: int) -> list[Rule]:
-        """The policy rules of a family, in the order in which the kernel asks them."""
-        return self._around.table_rules(family)
 
     async def lookup(self, question: LookupQuestion) -> Answer:
         """Ask the kernel twice: for the way, and for the route of the table that gives it."""
@@ -343,26 +193,14 @@ class FibTable:
                 operation="lookup",
                 key=question.address,
             )
-            return Answer(None, found, error)
+            return Answer(asked, None, found, error)
         if not way.replies:
-            return Answer(None, found, RouteNotFound("the kernel gave no route", operation="lookup"))
-        return Answer(route_message.decode(way.replies[0].payload), found, None)
+            return Answer(asked, None, found, RouteNotFound("the kernel gave no route", operation="lookup"))
+        return Answer(asked, route_message.decode(way.replies[0].payload), found, None)
 
     def status(self) -> dict[str, Any]:
         """Counters and granted buffers."""
-        channel, listener = self.channel, self.listener
-        return {
-            "protocol": self.names.protocols.name(self.protocol),
-            "port_id": channel.socket.port_id,
-            "receive_buffer": channel.socket.granted.receive,
-            "send_buffer": channel.socket.granted.send,
-            "notification_buffer": listener.socket.granted.receive,
-            "requests_sent": channel.counters.sent,
-            "replies_received": channel.counters.received,
-            "notifications": listener.counters.received,
-            "overruns": listener.counters.overruns + channel.counters.overruns,
-            "strangers": channel.socket.strangers + listener.socket.strangers,
-        }
+        return {"protocol": self.names.protocols.name(self.protocol), **counters(self.channel, self.listener)}
 
     # -- listening
 
@@ -375,22 +213,22 @@ class FibTable:
             except NldError as error:
                 # Kernels before 5.3 have no nexthop objects.
                 log.warning("not read", what=kind.name, **error.parameters())
-        self._around.forget()
+        self.around.forget()
         for message in found:
-            self._around.apply(message[0], message[4])
+            self.around.apply(message[0], message[4])
 
     def _absorb(self, messages: list[BulkCut]) -> None:
         """Sort notifications: news of routes on, surroundings here, in order."""
         news: list[News] = []
         intern = self._shapes.intern
-        for kind, flags, sequence, port_id, payload, destination in messages:
+        for kind, flags, _, port_id, payload, destination in messages:
             try:
                 if kind in _ROUTES:
                     shape = intern(payload)
                     if shape is not None:
-                        news.append(News(kind == _DELROUTE, flags, sequence, port_id, shape, destination))
+                        news.append((kind == _DELROUTE, flags, port_id, shape, destination, None))
                     continue
-                suspicion = self._around.apply(kind, payload)
+                suspicion = self.around.apply(kind, payload)
             except MalformedMessage as error:
                 log.error("a notification makes no sense", kind=kind, error=str(error))
                 self._overrun()
@@ -404,7 +242,6 @@ class FibTable:
             self._sink.news(news)
 
     def _overrun(self) -> None:
-        log.warning("notifications were lost", kernel=self.name)
         self._sink.overrun()
 
 
@@ -412,16 +249,9 @@ class FibTable:
 _DELROUTE = int(RTM.DELROUTE)
 _ROUTES = frozenset((int(RTM.NEWROUTE), _DELROUTE))
 
-_Test = Callable[[Route], bool]
-
 _EMPTY = {
     RTM.GETLINK: link_message.encode(link_message.Link()),
     RTM.GETNEXTHOP: nexthop_message.encode(nexthop_message.Nexthop()),
     RTM.GETRULE: rule_message.encode(rule_message.Rule(AF.UNSPEC, action=0)),
 }
 """The payload that asks for everything, by the request."""
-
-
-def _goes_by(route: Route, family: int, address: bytes) -> bool:
-    """Whether a route has this gateway. As with ``ip``, the legs of a multipath route do not count."""
-    return route.via == Via(family, address) or (route.family == family and route.gateway == address)

@@ -11,6 +11,9 @@ ip6_fib.c return.
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 from nld.errors import (
     DeviceNotFound,
@@ -40,6 +43,27 @@ _CLASSES: dict[int, type[NldError]] = {
     errno.EAFNOSUPPORT: Unsupported,
 }
 
+
+class Dialect(NamedTuple):
+    """How a protocol's requests name their parts.
+
+    ``attributes``   its attribute numbers; their names are those of the enum and the member.
+    ``fields``       the record's field that an attribute comes from.
+    ``header_size``  bytes between the netlink header and the first attribute.
+    """
+
+    attributes: type[IntEnum]
+    fields: Mapping[Any, str]
+    header_size: int
+
+    def name(self, number: int) -> str:
+        """An attribute's name, such as RTA_GATEWAY; its number when it has none."""
+        try:
+            return f"{self.attributes.__name__}_{self.attributes(number).name}"
+        except ValueError:
+            return str(number)
+
+
 _FIELDS = {
     RTA.DST: "dst",
     RTA.SRC: "from",
@@ -59,6 +83,9 @@ _FIELDS = {
     RTA.NH_ID: "nhid",
     RTA.TTL_PROPAGATE: "ttl_propagate",
 }
+
+ROUTE = Dialect(RTA, _FIELDS, ROUTE_HEADER_SIZE)
+"""NETLINK_ROUTE's."""
 
 _ADVICE = {
     errno.EEXIST: "a route with this destination, table, tos and metric is there already; "
@@ -90,7 +117,13 @@ _LOOKUP = {
 
 
 def refusal(
-    acknowledgement: Acknowledgement, payload: bytes, *, operation: str, key: str, index: int | None = None
+    acknowledgement: Acknowledgement,
+    payload: bytes,
+    *,
+    operation: str,
+    key: str,
+    index: int | None = None,
+    dialect: Dialect = ROUTE,
 ) -> NldError:
     """The typed error for a request that the kernel refused.
 
@@ -99,7 +132,8 @@ def refusal(
     ``key``      the route in words.
     """
     number = acknowledgement.errno
-    attribute = attribute_at(payload, acknowledgement.offset)
+    attribute = attribute_at(payload, acknowledgement.offset, dialect)
+    missing = acknowledgement.missing_type
     words = acknowledgement.message
     name = errno_name(number)
     if operation == "lookup":
@@ -113,36 +147,27 @@ def refusal(
         f"{operation} {key}: {why}; {said}" if words else f"{operation} {key}: {why} ({said})",
         operation=operation,
         key=key,
-        field=None if attribute is None else _FIELDS.get(attribute),
+        field=None if attribute is None else dialect.fields.get(attribute),
         index=index,
         errno=name,
         extack=Extack(
             message=words,
-            attribute=None if attribute is None else f"RTA_{attribute.name}",
+            attribute=None if attribute is None else dialect.name(attribute),
             offset=acknowledgement.offset,
-            missing=_attribute_name(acknowledgement.missing_type),
+            missing=None if missing is None else dialect.name(missing),
         ),
     )
 
 
-def attribute_at(payload: bytes, offset: int | None) -> RTA | None:
-    """The attribute of a route request that an extack offset points into, or None."""
+def attribute_at(payload: bytes, offset: int | None, dialect: Dialect = ROUTE) -> IntEnum | None:
+    """The attribute of a request that an extack offset points into, or None."""
     if offset is None:
         return None
     wanted = offset - HEADER_SIZE
-    for kind, start, end in walk(payload, ROUTE_HEADER_SIZE, len(payload)):
+    for kind, start, end in walk(payload, dialect.header_size, len(payload)):
         if start - 4 <= wanted < end:
             try:
-                return RTA(kind & TYPE_MASK)
+                return dialect.attributes(kind & TYPE_MASK)
             except ValueError:
                 return None
     return None
-
-
-def _attribute_name(number: int | None) -> str | None:
-    if number is None:
-        return None
-    try:
-        return f"RTA_{RTA(number).name}"
-    except ValueError:
-        return str(number)

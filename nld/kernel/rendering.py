@@ -214,7 +214,8 @@ class Rendering:
             pairs.append(("via", _via(hop.via)))
         if hop.flow is not None:
             pairs.append(("flow", self._flow(hop.flow)))
-        pairs.append(("dev", self._links.name(hop.ifindex)))
+        if hop.ifindex:  # the module takes legs without a device
+            pairs.append(("dev", self._links.name(hop.ifindex)))
         if route.flags & RouteFlag.CLONED and route.type == 5:
             pairs += [("ttl", hop.hops)] if hop.hops != 1 else []
         elif route.family != AF.MPLS:

@@ -21,11 +21,12 @@ Row = tuple[Shape, bytes]
 class Prefix:
     """One prefix to compare destinations with: ``family``, ``length`` in bits, ``address`` bytes."""
 
-    __slots__ = ("family", "length", "number", "width")
+    __slots__ = ("address", "family", "length", "number", "width")
 
     def __init__(self, family: int, length: int, address: bytes) -> None:
         self.family = family
         self.length = length
+        self.address = address
         self.width = WIDTH[family]
         self.number = int.from_bytes(address, "big")
 
@@ -78,6 +79,11 @@ class Selection:
         self._match = match
         self._by_prefix = any(prefix is not None for prefix in (exact, root, match))
         self._known: dict[Shape, bool] = {}
+
+    @property
+    def within(self) -> Prefix | None:
+        """A prefix that covers every route that is wanted, or None."""
+        return self._exact or self._root
 
     def requests(self) -> list[Route]:
         """One dump request for each family, as far as the kernel can filter."""

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from nld.errors import NldError
+from nld.kernel.capabilities import Capabilities
+from nld.kernel.comparison import DEFAULT_METRIC
 from nld.kernel.selection import Row, Selection
-from nld.kernel.shape import Shape
+from nld.kernel.shape import Rank, Shape, place, rank
 from nld.kernel.surroundings import Suspicion
 from nld.netlink.header import Flag
+from nld.netlink.registry import AF
 from nld.netlink.route import Route
 from nld.netlink.rule import Rule
+from nld.netlink.template import Template
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
 
 
@@ -50,22 +54,15 @@ _FLAGS = {
 }
 
 
-class News(NamedTuple):
-    """One notification about one route.
+News: TypeAlias = tuple[bool, int, int, Shape, bytes, str | None]
+"""One notification about one route, a bare tuple, for there may be a million:
 
-    ``deleted``      the route is gone; else it is there now.
-    ``flags``        NLM_F_* of the notification: they tell new, appended and replaced apart.
-    ``sequence``     that of the request which caused it, 0 when no request did.
-    ``port_id``      netlink address of who asked; 0 is the kernel itself.
-    ``shape``, ``destination``  the route.
-    """
-
-    deleted: bool
-    flags: int
-    sequence: int
-    port_id: int
-    shape: Shape
-    destination: bytes
+``deleted``      the route is gone; else it is there now.
+``flags``        NLM_F_* of the notification: they tell new, appended and replaced apart.
+``port_id``      netlink address of who asked; 0 is the kernel itself.
+``shape``, ``destination``  the route.
+``cause``        in words, where the kernel says one.
+"""
 
 
 class Sink(Protocol):
@@ -80,27 +77,43 @@ class Sink(Protocol):
     def overrun(self) -> None:
         """News was lost; what is lost is unknown."""
 
+    def gone(self, cause: str) -> None:
+        """The table is not there any more, nor are its routes."""
 
-@dataclass(slots=True)
-class Batch:
-    """Routes to be written that differ in the destination only.
+    def present(self) -> None:
+        """The table is there again; what it holds is unknown."""
 
-    ``record``        what was asked for, for errors and for comparing with what is read back.
-    ``route``         the template; its ``dst`` and ``dst_len`` are filled in.
-    ``length``        prefix length in bits.
-    ``destinations``  addresses in network order; ``b""`` for the default route.
+
+@dataclass(slots=True, eq=False)
+class Pattern:
+    """What routes to be written have in common: everything but the destination.
+
+    Made by :meth:`KernelTable.wish` and :meth:`KernelTable.pattern`; two are the same when they are one
+    object.
+
+    ``record``    what was asked for, for errors and for comparing with what is read back.
+    ``route``     the route without its destination; ``dst_len`` is filled in.
+    ``template``  its message, made once for all of them.
+    ``place``     with the destination, the mirror's key.
+    ``rank``      tells it from other routes of one key.
     """
 
     operation: Operation
     record: RouteRecord
     route: Route
-    length: int
-    destinations: Sequence[bytes]
+    template: Template
+    place: bytes = field(init=False)
+    rank: Rank = field(init=False)
+
+    def __post_init__(self) -> None:
+        route = self.route
+        self.place = place(route.table, route.family, route.dst_len)
+        self.rank = rank(replace(route, priority=route.priority or DEFAULT_METRIC[AF(route.family)]))
 
 
 @dataclass(slots=True)
 class Refusal:
-    """The kernel refused one route of a batch: ``index`` is its place in ``destinations``."""
+    """One route was not written, or nobody knows (OutcomeUnknown): ``index`` is its place in the list."""
 
     index: int
     error: NldError
@@ -109,47 +122,29 @@ class Refusal:
 class Answer(NamedTuple):
     """What the kernel says to a look-up.
 
+    ``asked``  the question's numbers.
     ``route``  the resolved route of this one address, as ``ip route get`` shows it; None when refused.
     ``match``  the route of the table that matched, or None.
     ``error``  why there is no route, or None.
     """
 
+    asked: Route
     route: Route | None
     match: tuple[Shape, bytes] | None
     error: NldError | None
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a kernel table can do beyond adding, deleting and dumping; declared, not guessed.
-
-    ``types``   route types it knows.
-    ``alias``   several routes with one key (append, prepend).
-    """
-
-    types: frozenset[str]
-    families: frozenset[int]
-    multipath: bool
-    metrics: bool
-    encap: bool
-    nexthop_objects: bool
-    alias: bool
-
-    def words(self) -> list[str]:
-        """For the status: the names of what it can do."""
-        can = ("multipath", "metrics", "encap", "nexthop_objects", "alias")
-        return sorted(self.types) + [name for name in can if getattr(self, name)]
-
-
 class KernelTable(Protocol):
     """One kernel routing table manager.
 
-    ``protocol``  the rtm_protocol that marks nld's own routes.
+    ``protocol``     the rtm_protocol that marks nld's own routes.
+    ``unavailable``  why the table cannot be used now, or None. Then everything raises KernelUnavailable.
     """
 
     name: str
     capabilities: Capabilities
     protocol: int
+    unavailable: str | None
 
     async def open(self, sink: Sink) -> None:
         """Open the sockets and start to listen. News may come before this returns."""
@@ -171,17 +166,31 @@ class KernelTable(Protocol):
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
 
-    def batches(self, operation: Operation, record: RouteRecord) -> list[Batch]:
-        """The record as batches to write. Raises InvalidRecord, DeviceNotFound, Unsupported."""
+    def wish(self, operation: Operation, record: RouteRecord, length: int) -> Pattern:
+        """The pattern of a record's routes with this prefix length; remembered for the record.
 
-    async def write(self, batch: Batch) -> list[Refusal]:
-        """Write a batch; each route succeeds or is refused by itself. Raises OutcomeUnknown."""
+        Raises InvalidRecord, DeviceNotFound, Unsupported.
+        """
+
+    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+        """The pattern of exactly this route. Raises InvalidRecord when it fits no message."""
+
+    async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
+        """Write routes in this order; ``patterns`` and ``destinations`` are two columns of one length.
+
+        A destination is an address in network order, ``b""`` for the default route.
+        Each route succeeds, is refused or stays unknown by itself.  Raises KernelUnavailable.
+        """
 
     def select(self, wanted: RouteFilter) -> Selection:
         """A filter, compiled. Raises InvalidRecord, DeviceNotFound."""
 
-    def dump(self, selection: Selection) -> AsyncGenerator[list[Row], None]:
-        """The routes of the table as they are now, at the reader's pace, in the kernel's order."""
+    def dump(self, selection: Selection, consistent: bool = True) -> AsyncGenerator[list[Row], None]:
+        """The routes of the table as they are now, at the reader's pace, in the kernel's order.
+
+        ``consistent``  a table that can tell gives the state of one moment, or raises
+                        ``InterruptedError`` before the first row.  False for who hears the news meanwhile.
+        """
 
     async def lookup(self, question: LookupQuestion) -> Answer:
         """Which route the kernel takes to an address."""
@@ -198,14 +207,8 @@ class KernelTable(Protocol):
     def text(self, route: Route, form: str) -> str:
         """One decoded route as a JSON object."""
 
-    def key_text(self, batch: Batch, destination: bytes) -> str:
-        """The key of one route of a batch, in words."""
-
-    def position(self, batch: Batch, nth: int) -> int:
-        """Where in the record's list of destinations the ``nth`` of the batch stands."""
-
-    def asked(self, question: LookupQuestion) -> Route:
-        """A question's numbers."""
+    def key_text(self, pattern: Pattern, destination: bytes) -> str:
+        """The key of one route to be written, in words."""
 
     def table_name(self, table: int) -> str:
         """A route table's name, or its number."""

@@ -11,19 +11,16 @@ import socket
 from typing import Any
 
 from nld.errors import InvalidRecord
+from nld.kernel.capabilities import FIB, Capabilities
 from nld.kernel.composition import Composition, LinkTable, Resolver
 from nld.kernel.rendering import NexthopTable, NoNexthops, Pieces, Rendering
 from nld.netlink.registry import RouteFlag, TableId
 from nld.netlink.route import Route
 from nld.records.destination import (
-    FAMILIES,
     INET,
     INET6,
     WIDTH,
-    DestinationError,
-    Destinations,
     parse_address,
-    parse_destinations,
     parse_prefix,
 )  # fmt: skip
 from nld.records.key import RouteKey
@@ -40,31 +37,20 @@ class Translation:
     ``names``     iproute2's databases.
     ``links``     devices; asked on every use, so it may change.
     ``nexthops``  nexthop objects, for ``nh_info`` and to check what stands beside ``nhid``; None knows none.
+    ``capabilities``  what the table can do; the rest is refused.
     """
 
-    def __init__(self, names: Names, links: LinkTable, nexthops: NexthopTable | None = None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        links: LinkTable,
+        nexthops: NexthopTable | None = None,
+        capabilities: Capabilities = FIB,
+    ) -> None:
         self.resolver = Resolver(names, links)
+        self._capabilities = capabilities
         self._nexthops: NexthopTable = nexthops or NoNexthops()
         self._rendering = Rendering(names, links, self._nexthops)
-
-    def destinations(self, record: RouteRecord) -> Destinations:
-        """The record's destinations as bytes, grouped by prefix length: 0.4 us each.
-
-        :class:`InvalidRecord` names the first that is wrong (``dst[3]``, ``destination_index`` 3).
-        """
-        texts = record.destinations
-        hint = FAMILIES[record.family] if record.family else None
-        try:
-            # A list that starts with "default" has its family from any of the rest, or from other fields.
-            return parse_destinations(texts, record.address_family if hint is None else hint)
-        except DestinationError as error:
-            listed = isinstance(record.dst, list)
-            raise InvalidRecord(
-                f"dst[{error.position}]: {error}" if listed else f"dst: {error}",
-                field=f"dst[{error.position}]" if listed else "dst",
-                destination_index=error.position if listed else None,
-                key=record.key_text(texts[error.position]),
-            ) from None
 
     def to_route(
         self, record: RouteRecord, destination: str | None = None, *, wildcard: bool = False
@@ -77,7 +63,14 @@ class Translation:
 
         Raises :class:`InvalidRecord`, :class:`DeviceNotFound`, :class:`Unsupported`, each with the field.
         """
-        return Composition(self.resolver, self._nexthops, record, destination, wildcard).route()
+        return Composition(
+            self.resolver,
+            self._nexthops,
+            record,
+            destination,
+            wildcard=wildcard,
+            capabilities=self._capabilities,
+        ).route()
 
     def key_route(self, key: RouteKey) -> Route:
         """The key's numbers as a route without anything else; InvalidRecord for unknown names.

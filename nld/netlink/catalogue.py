@@ -1,8 +1,8 @@
 """Every message type that has a form, and names for the bytes that extack points at.
 
 The kernel says "offset 44" or "type 5 is missing"; people read ``RTA_GATEWAY``.  The tables that
-decode a message name its parts.  Tests and the fuzzer go through :data:`MESSAGES`, so a new type is
-tested the day it is added here.
+decode a message name its parts.  Tests and the fuzzer go through :data:`MESSAGES` and
+:data:`MODULE_MESSAGES`, so a new type is tested the day it is added here.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from nld.errors import Extack, MalformedMessage
-from nld.netlink import address, link, nexthop, route, rule
+from nld.netlink import address, link, module, nexthop, route, rule
 from nld.netlink.attribute import TYPE_MASK, U16, Attribute, Table, walk
 from nld.netlink.encapsulation import CLASSES, ENCAP
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.form import Form
 from nld.netlink.header import HEADER, HEADER_SIZE
+from nld.netlink.module import NLD_MSG
 from nld.netlink.registry import RTM
 
 
@@ -26,6 +27,11 @@ class Entry(NamedTuple):
     form: Form[Any]
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]
+
+
+def _plain(form: Form[Any]) -> Entry:
+    """A message that its form alone decodes."""
+    return Entry(form, form.decode, form.encode)
 
 
 _ROUTE = Entry(route.FORM, route.decode, route.encode)
@@ -41,7 +47,18 @@ MESSAGES: Mapping[int, Entry] = {
     RTM.NEWRULE: _RULE, RTM.DELRULE: _RULE, RTM.GETRULE: _RULE,
     RTM.NEWNEXTHOP: _NEXTHOP, RTM.DELNEXTHOP: _NEXTHOP, RTM.GETNEXTHOP: _NEXTHOP,
 }  # fmt: skip
-"""By message type."""
+"""Of NETLINK_ROUTE, by message type."""
+
+_RECORD = Entry(module.ENTRY_FORM, module.decode, module.encode)
+
+MODULE_MESSAGES: Mapping[int, Entry] = {
+    NLD_MSG.GREET: _plain(module.GREETING_FORM),
+    NLD_MSG.GET_INFO: _plain(module.INFO_FORM),
+    NLD_MSG.ROUTE_NEW: _RECORD, NLD_MSG.ROUTE_DEL: _RECORD, NLD_MSG.ROUTE_GET: _RECORD,
+    NLD_MSG.FLUSH: _RECORD,
+    NLD_MSG.STATS: _plain(module.STATISTICS_FORM),
+}  # fmt: skip
+"""Of nld.ko, by message type; the numbers are those of other messages of NETLINK_ROUTE."""
 
 
 class _Spot(NamedTuple):

@@ -135,14 +135,18 @@ class Exchange:
 
     ``port_id``        the socket's own netlink address (getsockname), to which replies are directed.
     ``next_sequence``  the first sequence number to use.
+    ``matched``        messages that answered something outstanding.
     ``unmatched``      messages that fitted nothing.
+    ``malformed``      datagrams that make no sense.
     ``foreign``        datagrams dropped because a process, not the kernel, had sent them.
     """
 
     def __init__(self, port_id: int, next_sequence: int = 1) -> None:
         self.port_id = port_id
         self.next_sequence = next_sequence
+        self.matched = 0
         self.unmatched = 0
+        self.malformed = 0
         self.foreign = 0
         self._pending: list[Pending] = []
 
@@ -184,6 +188,7 @@ class Exchange:
                 if (event := self._take(message)) is not None:
                     events.append(event)
         except MalformedMessage as error:
+            self.malformed += not truncated
             events.append(Lost("a truncated datagram" if truncated else str(error)))
         else:
             if truncated:
@@ -235,14 +240,15 @@ class Exchange:
         pending = self._owner(message)
         if pending is None:
             return self._refuse(message)
-        if message.flags & Flag.DUMP_INTR and pending.sort is Sort.DUMP:
+        if pending.sort is Sort.DUMP and message.flags & Flag.DUMP_INTR:
             pending.interrupted = True
         arrival, acknowledgement = _classify(message)
         step = STEPS[pending.sort, arrival]
-        if step is Step.DELIVER:
-            return Replied(pending, message)
         if step is Step.REFUSE:
             return self._refuse(message)
+        self.matched += 1
+        if step is Step.DELIVER:
+            return Replied(pending, message)
         if step is Step.SKIP:
             return None
         if acknowledgement.errno:

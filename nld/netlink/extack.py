@@ -129,6 +129,10 @@ class Acknowledgement(NamedTuple):
     policy: Policy | None = None
 
 
+# Plain numbers: arithmetic with enums is slow, and this is done for every reply.
+_CAPPED, _ACK_TLVS = int(Flag.CAPPED), int(Flag.ACK_TLVS)
+
+
 def parse_error(message: Message) -> Acknowledgement:
     """An NLMSG_ERROR, which with errno 0 is an ACK.  Raises :class:`MalformedMessage`."""
     data = bytes(message.payload)
@@ -136,7 +140,7 @@ def parse_error(message: Message) -> Acknowledgement:
         raise MalformedMessage(f"an acknowledgement of {len(data)} bytes, it has at least 20", 0)
     (error,) = _ERRNO.unpack_from(data)
     start = _ERRNO.size + HEADER_SIZE
-    if not message.flags & Flag.CAPPED:
+    if not message.flags & _CAPPED:
         length = HEADER.unpack_from(data, _ERRNO.size)[0]
         if length < HEADER_SIZE or _ERRNO.size + length > len(data):
             raise MalformedMessage(f"the request inside claims {length} bytes", _ERRNO.size)
@@ -155,7 +159,7 @@ def parse_done(message: Message) -> Acknowledgement:
 
 
 def _acknowledgement(error: int, message: Message, data: bytes, start: int) -> Acknowledgement:
-    if not message.flags & Flag.ACK_TLVS or start >= len(data):
+    if not message.flags & _ACK_TLVS or start >= len(data):
         return Acknowledgement(abs(error))
     return Acknowledgement(abs(error), **EXTACK.read(data, start, len(data)).values)
 

@@ -42,6 +42,7 @@ def _word(length: int, number: int) -> int:
 
 
 _TABLE = _word(8, RTA.TABLE)
+_TABLE_BYTES = _ATTRIBUTE.pack(8, RTA.TABLE)
 _DST4 = _word(8, RTA.DST)
 _DST6 = _word(20, RTA.DST)
 _INET = int(AF.INET)
@@ -77,7 +78,10 @@ def walk_cuts(datagram: bytes) -> list[BulkCut]:
     ``destination`` empty; ``Message(*entry[:4], memoryview(entry[4]))`` makes it a message again.
     NLMSG_NOOP is left out.  Raises :class:`MalformedMessage`; then nothing of the datagram is returned.
     """
-    result: list[BulkCut] = []
+    result = _alike(datagram)
+    if result is not None:
+        return result
+    result = []
     append = result.append
     unpack_from = _HEAD.unpack_from
     end = len(datagram)
@@ -101,6 +105,37 @@ def walk_cuts(datagram: bytes) -> list[BulkCut]:
         offset = _walk_one(datagram, offset, end, result)
     while offset < end:
         offset = _walk_one(datagram, offset, end, result)
+    return result
+
+
+def _alike(datagram: bytes) -> list[BulkCut] | None:
+    """The cuts of route messages that all have one length and begin as the kernel writes them.
+
+    None when one of them does not: all fields of such messages are at one place, so that they are
+    unpacked without a look at where each ends.
+    """
+    if len(datagram) < 44:
+        return None
+    length, *_, second = _HEAD.unpack_from(datagram)
+    size = {_DST4: 4, _DST6: 16}.get(second)
+    if size is None or length < 40 + size or length % 4 or len(datagram) % length:
+        return None
+    form = f"=IHHII20sI{size}s{length - 40 - size}s"
+    family = _INET if size == 4 else _INET6
+    result: list[BulkCut] = []
+    append = result.append
+    for own, kind, flags, sequence, port_id, head, mark, destination, rest in struct.iter_unpack(
+        form, datagram
+    ):
+        if (
+            own != length
+            or mark != second
+            or kind not in _ROUTES
+            or head[0] != family
+            or head[12:16] != _TABLE_BYTES
+        ):
+            return None
+        append((kind, flags, sequence, port_id, head + rest, destination))
     return result
 
 

@@ -5,8 +5,8 @@ whole of a family ``default``.  Host bits must be zero: IPv6 in the kernel clear
 that the route would not be the one that was asked for, and IPv4 refuses them with "Invalid argument".
 
 The many are the case to be fast for (a routing daemon announces lists of prefixes for one next hop),
-so they are grouped by length and the host bits of a whole group are looked at in one operation on one
-large integer.  Only when something is wrong are they looked at one by one.
+so the host bits of all are looked at in one operation on one large integer.  Only when something is
+wrong are they looked at one by one.
 
 Does not belong here: which routes the prefixes belong to (``route.py``).
 """
@@ -14,7 +14,6 @@ Does not belong here: which routes the prefixes belong to (``route.py``).
 from __future__ import annotations
 
 import socket
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -30,6 +29,11 @@ _LENGTHS = {
     family: {"": width} | {str(length): length for length in range(width + 1)}
     for family, width in WIDTH.items()
 }
+_HOST_BITS = {
+    family: [((1 << (width - length)) - 1).to_bytes(width // 8, "big") for length in range(width + 1)]
+    for family, width in WIDTH.items()
+}
+"""The bits behind each prefix length."""
 
 
 class DestinationError(ValueError):
@@ -41,15 +45,14 @@ class DestinationError(ValueError):
 
 
 class Destinations(NamedTuple):
-    """What a record's ``dst`` says.
+    """What texts of one family say, in their order.
 
-    ``family``  AF_INET or AF_INET6.
-    ``groups``  addresses in network order (4 or 16 bytes each) by prefix length in bits, each group in
-                the order of the list.  The default route is the empty address (``b""``) of length 0.
+    ``lengths``    prefix lengths in bits.
+    ``addresses``  in network order, 4 or 16 bytes; ``b""`` where the length is 0, the default route.
     """
 
-    family: int
-    groups: dict[int, list[bytes]]
+    lengths: list[int]
+    addresses: list[bytes]
 
 
 def spoken(family: int) -> str:
@@ -119,45 +122,27 @@ def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]
     return found, length, packed if length else b""
 
 
-def parse_destinations(texts: Sequence[str], family: int | None = None) -> Destinations:
-    """Many destinations of one family; DestinationError with the position of the first bad one.
-
-    ``family``  as for :func:`parse_prefix`; None takes the family of the first that tells.
-    """
-    if family is None:
-        found = (told for text in texts if (told := family_of(text)) is not None)
-        family = next(found, INET)
-    lengths = _LENGTHS[family]
-    by_text: defaultdict[str, list[bytes]] = defaultdict(list)
+def parse_destinations(texts: Sequence[str], family: int) -> Destinations:
+    """Many destinations of one family; DestinationError with the position of the first bad one."""
     pton = socket.inet_pton
+    lengths: list[str] = []
+    addresses: list[bytes] = []
     try:
         for text in texts:
             address, slash, length = text.partition("/")
             if slash and not length:
                 return _one_by_one(texts, family)
-            by_text[length].append(pton(family, address))
-        groups = {lengths[length]: packed for length, packed in by_text.items()}
+            lengths.append(length)
+            addresses.append(pton(family, address))
+        numbers = list(map(_LENGTHS[family].__getitem__, lengths))
     except (OSError, ValueError, KeyError):
         return _one_by_one(texts, family)
-    if len(groups) != len(by_text) or any(_host_bits(family, *group) for group in groups.items()):
+    behind = b"".join(map(_HOST_BITS[family].__getitem__, numbers))
+    if int.from_bytes(b"".join(addresses), "big") & int.from_bytes(behind, "big"):
         return _one_by_one(texts, family)
-    if 0 in groups:
-        groups[0] = [b""] * len(groups[0])
-    return Destinations(family, groups)
-
-
-def position(texts: Sequence[str], length: int, nth: int) -> int:
-    """Where in ``texts`` the ``nth`` (from 0) destination of this prefix length stands.
-
-    The way back from :class:`Destinations` to the list, for error reports; ValueError when there is
-    no such one.  Slow: it reads the list again.
-    """
-    for index, text in enumerate(texts):
-        if parse_prefix(text)[1] == length:
-            if nth == 0:
-                return index
-            nth -= 1
-    raise ValueError(f"fewer destinations of length {length} than asked for")
+    if 0 in numbers:
+        addresses = [address if number else b"" for number, address in zip(numbers, addresses, strict=True)]
+    return Destinations(numbers, addresses)
 
 
 def prefix_text(family: int, length: int, packed: bytes) -> str:
@@ -168,23 +153,17 @@ def prefix_text(family: int, length: int, packed: bytes) -> str:
     return address if length == WIDTH[family] else f"{address}/{length}"
 
 
-def _host_bits(family: int, length: int, packed: list[bytes]) -> bool:
-    """Whether any of the addresses has a bit set behind ``length``."""
-    width = WIDTH[family]
-    mask = ((1 << (width - length)) - 1).to_bytes(width // 8, "big")
-    return bool(int.from_bytes(b"".join(packed), "big") & int.from_bytes(mask * len(packed), "big"))
-
-
 def _one_by_one(texts: Sequence[str], family: int) -> Destinations:
     """The slow way: takes ``default`` too, and finds which one is wrong and why."""
-    groups: dict[int, list[bytes]] = {}
+    found = Destinations([], [])
     for index, text in enumerate(texts):
         try:
             _, length, packed = parse_prefix(text, family)
         except DestinationError as error:
             raise DestinationError(str(error), index) from None
-        groups.setdefault(length, []).append(packed)
-    return Destinations(family, groups)
+        found.lengths.append(length)
+        found.addresses.append(packed)
+    return found
 
 
 def _quoted(text: str) -> str:

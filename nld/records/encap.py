@@ -229,6 +229,9 @@ EncapRecord = Annotated[
     Field(discriminator="type"),
 ]
 
+_RAW = frozenset({"ila", "bpf", "rpl", "ioam6", "unknown"})
+"""Types of which nld knows the bytes only, and not the fields that ``ip`` writes."""
+
 _FLAT = {
     "mpls": frozenset({"dst", "ttl"}),
     "ip": frozenset({"id", "src", "dst", "ttl", "tos", "key", "csum", "seq"}),
@@ -252,16 +255,20 @@ def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
     FieldError where the encapsulation cannot be told from the route.
     """
     kind = fields.get("encap")
-    if isinstance(kind, dict) and "encap_type" in kind and "type" not in kind:
+    if isinstance(kind, dict) and "encap_type" in kind:
         rest = {name: value for name, value in kind.items() if name != "encap_type"}
-        return fields | {"encap": {"type": kind["encap_type"]} | rest}
+        if (named := str(kind["encap_type"])) not in _FLAT:
+            raise FieldError("encap", _not_read(named))
+        return fields | {"encap": {"type": named, **rest}} if "type" not in rest else fields
     if not isinstance(kind, str):
         return fields
     flat = _FLAT.get(kind)
     if flat is None:
         raise FieldError(
             "encap",
-            f"'{kind}' must be an object such as {{\"type\": ...}}; "
+            _not_read(kind)
+            if kind in _RAW
+            else f"'{kind}' must be an object such as {{\"type\": ...}}; "
             f"as a word it may be one of {', '.join(_FLAT)}",
         )
     if kind == "seg6local" and (fields.get("action") not in {"End.T", "End.DT6"} or "vrftable" in fields):
@@ -274,6 +281,11 @@ def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
         )
     inner = {"type": kind} | {name: value for name, value in fields.items() if name in flat}
     return {name: value for name, value in fields.items() if name not in flat} | {"encap": inner}
+
+
+def _not_read(kind: str) -> str:
+    known = "is not supported by nld as ip prints it" if kind in _RAW else "is not known"
+    return f"'{kind}' {known}; allowed: {', '.join(_FLAT)}"
 
 
 def read_json(text: str | bytes) -> Any:

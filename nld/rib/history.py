@@ -6,13 +6,15 @@ watcher that falls further behind than that is told so and starts from a snapsho
 the daemon's memory.
 
 All watchers read the same list, each at its own pace; a change is rendered once, for all of them.
+Until one reads it, a change is a bare tuple: most are never read.
 Who waits for news, and how, belongs to the broker.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, TypeAlias
 
 from nld.errors import CursorExpired, InvalidRecord
 from nld.rib.mirror import Difference, S
@@ -39,6 +41,10 @@ class Change(Generic[S]):
     texts: dict[str, str] | None = None
 
 
+Row: TypeAlias = tuple[bytes, S | None, S | None, int | None, str | None]
+"""A change that nobody has read yet: destination, old, new, port id, cause."""
+
+
 class History(Generic[S]):
     """The last ``limit`` changes (at least that many are kept, at most twice as many).
 
@@ -49,23 +55,32 @@ class History(Generic[S]):
         self.limit = max(1, limit)
         self.epoch = epoch
         self.generation = 0
-        self._changes: list[Change[S]] = []
+        self._changes: list[Change[S] | Row[S]] = []
 
-    def append(self, difference: Difference[S], port_id: int | None, cause: str | None = None) -> Change[S]:
-        """Number a change and keep it."""
-        self.generation += 1
-        change = Change(self.generation, difference, port_id, cause)
-        self._changes.append(change)
-        if len(self._changes) >= 2 * self.limit:
-            del self._changes[: self.limit]
-        return change
+    def extend(self, rows: Iterable[Row[S]]) -> None:
+        """Number changes and keep them."""
+        kept = self._changes
+        before = len(kept)
+        kept.extend(rows)
+        self.generation += len(kept) - before
+        if len(kept) >= 2 * self.limit:
+            del kept[: len(kept) - self.limit]
 
     def since(self, after: int, most: int) -> list[Change[S]] | None:
         """At most ``most`` changes later than generation ``after``; None when some are not kept any more."""
-        start = after - (self.generation - len(self._changes))
+        first = self.generation - len(self._changes)
+        start = after - first
         if start < 0:
             return None
-        return self._changes[start : start + most]
+        found: list[Change[S]] = []
+        for place in range(start, min(start + most, len(self._changes))):
+            change = self._changes[place]
+            if isinstance(change, tuple):
+                destination, old, new, port_id, cause = change
+                change = Change(first + place + 1, Difference(destination, old, new), port_id, cause)
+                self._changes[place] = change
+            found.append(change)
+        return found
 
     def cursor(self, generation: int) -> str:
         """The cursor text for having seen everything up to ``generation``."""

@@ -65,6 +65,16 @@ class Shape(Protocol):
 
 S = TypeVar("S", bound=Shape)
 
+Entry: TypeAlias = S | tuple[S, ...] | None
+"""What stands at a key, as the mirror keeps it: one route, several, or none; see :func:`several`."""
+
+
+def several(entry: Entry[S]) -> tuple[S, ...]:
+    """The routes of an entry, first the one that the kernel would use."""
+    if entry is None:
+        return ()
+    return entry if isinstance(entry, tuple) else (entry,)
+
 
 class Event(StrEnum):
     """What happened to one route."""
@@ -118,10 +128,11 @@ class Mirror(Generic[S]):
 
     def at(self, key: bytes) -> tuple[S, ...]:
         """The routes at place + destination, first the one that the kernel would use; maybe none."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return ()
-        return entry if isinstance(entry, tuple) else (entry,)
+        return several(self._entries.get(key))
+
+    def entries(self, keys: Iterable[bytes]) -> list[Entry[S]]:
+        """What stands at each of many keys, in a form that is cheap and can be compared and hashed."""
+        return list(map(self._entries.get, keys))
 
     def routes(self) -> Iterator[tuple[S, bytes]]:
         """Every (shape, destination) as of now, even if the mirror changes while this is iterated."""
@@ -132,6 +143,27 @@ class Mirror(Generic[S]):
         for key, entry in zip(keys, entries, strict=True):
             for shape in entry if isinstance(entry, tuple) else (entry,):
                 yield shape, key[len(shape.place) :]
+
+    def fill(self, key: bytes, shape: S) -> bool:
+        """The kernel says that this route is there now; whether that is all, for nothing stood at the key."""
+        if key in self._entries:
+            return False
+        self._entries[key] = shape
+        self._size += 1
+        return True
+
+    def clear(self, key: bytes, shape: S) -> bool:
+        """The kernel says that this route is gone; whether that is all, for it stood there alone."""
+        if self._entries.get(key) is not shape:
+            return False
+        del self._entries[key]
+        self._size -= 1
+        return True
+
+    def empty(self) -> None:
+        """The table is gone, with everything in it."""
+        self._entries.clear()
+        self._size = 0
 
     def new(self, shape: S, destination: bytes, position: Position) -> Difference[S] | None:
         """The kernel says that this route is there now. None: the mirror had it already."""

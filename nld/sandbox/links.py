@@ -25,9 +25,10 @@ from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from nld.errors import Unsupported, errno_name
+from nld.netlink import address, route
 from nld.netlink.attribute import pack
 from nld.netlink.header import Flag, MessageType, frame, split
-from nld.netlink.registry import AF, IFA, IFLA, IFLA_INFO, RTM, RTNLGRP, AddressFlag, LinkFlag, Scope
+from nld.netlink.registry import AF, IFA, IFLA, IFLA_INFO, RTM, RTN, RTNLGRP, AddressFlag, LinkFlag, Scope
 
 MOST_LINKS = 254
 """192.0.2.1/24 is the first, 192.0.255.1/24 the last that this scheme has."""
@@ -35,6 +36,7 @@ MOST_LINKS = 254
 _VETH_INFO_PEER = 1  # linux/veth.h
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 _ADDRESS = struct.Struct("=BBBBi")  # struct ifaddrmsg: family, prefix length, flags, scope, index
+_ROUTE = struct.Struct("=B11x")  # struct rtmsg: family
 _NEW = Flag.REQUEST | Flag.ACK | Flag.CREATE | Flag.EXCL
 
 
@@ -48,13 +50,16 @@ link-local address because the system is set up so."""
 class Channel:
     """A NETLINK_ROUTE socket that stays in the network namespace in which it was opened.
 
-    ``group``  a multicast group to listen to (RTNLGRP_*); None: answers only.
+    ``groups``  multicast groups to listen to (RTNLGRP_*); none: answers only.
     """
 
-    def __init__(self, group: int | None = None) -> None:
+    def __init__(self, *groups: int) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        # Unbound it would have the kernel's own port id, 0, and what the kernel says of itself would be
+        # taken for an echo and kept from it.
+        self._socket.bind((0, 0))
         self._sequence = 0
-        if group is not None:
+        for group in groups:
             self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
 
     def ask(self, message_type: int, flags: int, payload: bytes) -> None:
@@ -94,9 +99,9 @@ class Channel:
 
 
 @contextlib.contextmanager
-def channel(group: int | None = None) -> Iterator[Channel]:
+def channel(*groups: int) -> Iterator[Channel]:
     """A :class:`Channel` into the present network namespace, for a ``with`` block."""
-    opened = Channel(group)
+    opened = Channel(*groups)
     try:
         yield opened
     finally:
@@ -121,7 +126,7 @@ def make(count: int, here: Channel, there: Channel, there_descriptor: int) -> No
     Raises Unsupported if the kernel has neither veth nor dummy links.
     """
     flags = AddressFlag(0) if _skip_address_detection() else AddressFlag.NODAD
-    with channel(RTNLGRP.IPV6_IFADDR) as notifications:
+    with channel(RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV6_ROUTE) as notifications:
         _up(here, "lo")
         expected = set()
         for position in range(count):
@@ -144,17 +149,20 @@ def _rest(here: Channel, notifications: Channel, expected: set[tuple[int, int]])
     while not expected <= _in_use(here):
         if not notifications.heard(deadline - time.monotonic()):
             return
-    # The address is marked before its routes are made, under the lock that any change takes: take it.
-    _up(here, "lo")
 
 
 def _in_use(here: Channel) -> set[tuple[int, int]]:
-    found = set()
-    for payload in here.dump(RTM.GETADDR, _ADDRESS.pack(AF.INET6, 0, 0, 0, 0)):
-        _, _, flags, scope, index = _ADDRESS.unpack_from(payload)
-        if not flags & AddressFlag.TENTATIVE:
-            found.add((index, scope))
-    return found
+    """The IPv6 addresses, as (interface index, scope), that are past detection and have their local route.
+
+    That route is the last thing that the kernel makes: a moment after it marks the address, and after the
+    routes of the link's prefixes and multicast.
+    """
+    found = [address.decode(one) for one in here.dump(RTM.GETADDR, _ADDRESS.pack(AF.INET6, 0, 0, 0, 0))]
+    routes = [route.decode(one) for one in here.dump(RTM.GETROUTE, _ROUTE.pack(AF.INET6))]
+    local = {one.dst for one in routes if one.type == RTN.LOCAL}
+    return {
+        (one.index, one.scope) for one in found if not one.flags & AddressFlag.TENTATIVE and one.host in local
+    }
 
 
 def _skip_address_detection() -> bool:

@@ -37,6 +37,8 @@ from nld.service_manager import Notifications
 PLACE = "/run/nld"
 SOCKET = f"{PLACE}/io.nld"
 CONFIG = f"{PLACE}/config.toml"
+MODULE = Path("/sys/module/nld")
+"""There while the kernel module is loaded."""
 
 FAILED = 125
 """Status if the sandbox itself failed; 126 and 127: the command could not be run, was not found
@@ -189,7 +191,9 @@ def _environment() -> dict[str, str]:
 def _start_daemon(program: Sequence[str], environment: Mapping[str, str], log_level: str) -> int:
     """Start the daemon and wait until it says that it is ready. Raises KernelUnavailable if it ends."""
     log = f'level = {json.dumps(log_level)}\nformat = "console"\n'
-    Path(CONFIG).write_text(f"socket = {json.dumps(SOCKET)}\n[log]\n{log}")
+    # Where nld.ko is loaded it has a table for this network too.
+    module = f"[kernel.module]\nenabled = {json.dumps(MODULE.exists())}\n"
+    Path(CONFIG).write_text(f"socket = {json.dumps(SOCKET)}\n[log]\n{log}{module}")
     notifications = Notifications(f"{PLACE}/notify")
     try:
         own = {**environment, "NOTIFY_SOCKET": notifications.path, **_import_path(environment)}

@@ -1,0 +1,173 @@
+"""The vocabulary of a kernel table: records to numbers, and numbers to the words of ``ip -j``.
+
+What both tables share.  A table that stands on it has its own sockets and messages, and keeps its
+routes as shapes of the routing message (``shape.py``), whatever they look like on its own wire; so names,
+filters, keys and texts are the same for both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from nld.errors import InvalidRecord
+from nld.kernel.capabilities import Capabilities
+from nld.kernel.listing import Listing
+from nld.kernel.selection import Prefix, Row, Selection
+from nld.kernel.surroundings import Surroundings
+from nld.kernel.table import Operation, Pattern
+from nld.kernel.translation import Translation
+from nld.netlink.registry import AF
+from nld.netlink.route import Route, Via
+from nld.netlink.rule import Rule
+from nld.records import Names, RouteFilter, RouteKey, RouteRecord
+from nld.records.destination import (
+    FAMILIES,
+    INET,
+    parse_address,
+    parse_prefix,
+    prefix_text,
+)  # fmt: skip
+from nld.records.names import TYPE_NUMBERS
+
+_Test = Callable[[Route], bool]
+
+_WISHES = 4096
+"""Patterns remembered before the memory of them is thrown away and built anew."""
+
+
+class Vocabulary(ABC):
+    """The half of a :class:`~nld.kernel.table.KernelTable` that needs no socket.
+
+    ``names``   iproute2's databases.
+    ``around``  the devices, nexthop objects and rules as they are now; the table keeps it true.
+    """
+
+    capabilities: Capabilities
+    protocol: int
+
+    def __init__(self, names: Names, around: Surroundings) -> None:
+        self.names = names
+        self.around = around
+        self._translation = Translation(names, around, around, self.capabilities)
+        self._listing = Listing(self._translation.render_text, lambda: around.version)
+        # A pattern holds its record, so that no other record has the same id.
+        self._wished: dict[tuple[Operation, int, int], Pattern] = {}
+        self._wished_at = around.version
+
+    def wish(self, operation: Operation, record: RouteRecord, length: int) -> Pattern:
+        """The pattern of a record's routes with this prefix length; remembered for the record."""
+        if self._wished_at != self.around.version or len(self._wished) >= _WISHES:
+            self._wished.clear()
+            self._wished_at = self.around.version
+        wished = (operation, id(record), length)
+        pattern = self._wished.get(wished)
+        if pattern is None:
+            deleting = operation is Operation.DELETE
+            route = self._translation.to_route(record, wildcard=deleting)
+            if record.protocol is None and not deleting:
+                route.protocol = self.protocol
+            pattern = self.pattern(operation, record, replace(route, dst_len=length, dst=None))
+            if isinstance(record.dst, str):  # a list might be long
+                self._wished[wished] = pattern
+        return pattern
+
+    @abstractmethod
+    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+        """The pattern of exactly this route; each table has its own messages."""
+
+    def key_text(self, pattern: Pattern, destination: bytes) -> str:
+        """The key of one route to be written, in words."""
+        return pattern.record.key_text(prefix_text(pattern.route.family, pattern.route.dst_len, destination))
+
+    def select(self, wanted: RouteFilter) -> Selection:
+        """Compile a filter."""
+        number = self._translation.resolver.number
+        families = (AF.INET, AF.INET6) if wanted.family is None else (AF(FAMILIES[wanted.family]),)
+        prefixes: dict[str, Prefix] = {}
+        for field in ("dst", "root", "match"):
+            text = getattr(wanted, field)
+            if text is None:
+                continue
+            family, length, address = parse_prefix(text, None if wanted.family is None else families[0])
+            if text == "default" and wanted.family is None:
+                family = INET
+            prefixes[field] = Prefix(family, length, address)
+            families = (AF(family),)
+        tests = self._shape_tests(wanted)
+        return Selection(
+            families,
+            table=None if wanted.table is None else number("filter.table", wanted.table, self.names.tables),
+            protocol=None
+            if wanted.protocol is None
+            else number("filter.protocol", wanted.protocol, self.names.protocols),
+            type=None if wanted.type is None else TYPE_NUMBERS[wanted.type],
+            device=None
+            if wanted.dev is None
+            else self._translation.resolver.ifindex(wanted.dev, "filter.dev"),
+            shape_test=(lambda shape: all(test(shape.route()) for test in tests)) if tests else None,
+            exact=prefixes.get("dst"),
+            root=prefixes.get("root"),
+            match=prefixes.get("match"),
+        )
+
+    def _shape_tests(self, wanted: RouteFilter) -> list[_Test]:
+        tests: list[_Test] = []
+        if wanted.owner is not None:
+            raise InvalidRecord("owners are not kept yet", field="filter.owner", operation="list")
+        if wanted.scope is not None:
+            scope = self._translation.resolver.number("filter.scope", wanted.scope, self.names.scopes)
+            tests.append(lambda route: route.scope == scope)
+        if wanted.src is not None:
+            _, source_length, source = parse_prefix(wanted.src)
+            tests.append(
+                lambda route: (route.src_len, route.src) == (source_length, source if source_length else None)
+            )
+        if wanted.via is not None:
+            gateway = parse_address(wanted.via)
+            tests.append(lambda route: _goes_by(route, *gateway))
+        if wanted.prefsrc is not None:
+            _, preferred = parse_address(wanted.prefsrc)
+            tests.append(lambda route: route.prefsrc == preferred)
+        if wanted.metric is not None:
+            tests.append(lambda route: (route.priority or 0) == wanted.metric)
+        if wanted.tos is not None:
+            tos = self._translation.resolver.number("filter.tos", wanted.tos, self.names.dsfields)
+            tests.append(lambda route: route.tos == tos)
+        if wanted.nhid is not None:
+            tests.append(lambda route: route.nh_id == wanted.nhid)
+        return tests
+
+    def key(self, key: RouteKey) -> Route:
+        """A route key's numbers."""
+        return self._translation.key_route(key)
+
+    def texts(self, rows: Iterable[Row], form: str, with_table: bool | None = None) -> list[str]:
+        """Routes as JSON objects."""
+        return self._listing.texts(rows, form, with_table)
+
+    def text(self, route: Route, form: str) -> str:
+        """One decoded route as a JSON object, such as the way that a look-up found."""
+        return self._translation.text(route, form)
+
+    def table_name(self, table: int) -> str:
+        """A route table's name, or its number."""
+        return self.names.tables.name(table)
+
+    def protocol_name(self, protocol: int) -> str:
+        """A routing protocol's name, or its number."""
+        return self.names.protocols.name(protocol)
+
+    def device_name(self, index: int) -> str:
+        """A device's name; ``if5`` for an unknown one."""
+        return self.around.name(index)
+
+    def rules(self, family: int) -> list[Rule]:
+        """The policy rules of a family, in the order in which the kernel asks them."""
+        return self.around.table_rules(family)
+
+
+def _goes_by(route: Route, family: int, address: bytes) -> bool:
+    """Whether a route has this gateway. As with ``ip``, the legs of a multipath route do not count."""
+    return route.via == Via(family, address) or (route.family == family and route.gateway == address)

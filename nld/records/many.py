@@ -1,0 +1,150 @@
+"""The records of one call: thousands that say the same but for the destination.
+
+A record is two parts, the destination and all the rest, and few rests occur.  So each rest is validated
+once and remembered, and a record costs one look-up.  Whatever is not as usual (a ``default`` that takes
+its family from other fields, a record that is wrong) goes the ordinary way, so that the rules and the
+words of errors are those of ``RouteRecord`` alone.
+
+The texts of destinations become bytes in bulk, all of the call at once (``destination.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, cast, overload
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from nld.records.destination import DEFAULT, INET, parse_destinations
+from nld.records.route import RouteRecord
+
+_REST_BYTES = 512
+_RESTS = 4096
+"""A rest is remembered up to this size, and so many of them: at most some 16 MB."""
+
+_ALL = TypeAdapter(list[RouteRecord])
+
+
+class Columns(NamedTuple):
+    """The routes of all records, in order, a list element each.
+
+    ``starts``     for each record, which of the routes is its first.
+    ``rests``      as :attr:`Records.rests`.
+    ``lengths``    prefix lengths in bits.
+    ``addresses``  in network order; ``b""`` for the default route.
+    """
+
+    starts: Sequence[int]
+    rests: list[RouteRecord]
+    lengths: list[int]
+    addresses: list[bytes]
+
+
+class Records(Sequence[RouteRecord]):
+    """Records as two columns.
+
+    ``rests``         for each a record that says the same but for ``dst``: one object for all that share
+                      it.  Its family is that of ``dst``.
+    ``destinations``  each record's own ``dst``.
+    """
+
+    def __init__(self, rests: list[RouteRecord], destinations: list[str | list[str]]) -> None:
+        self.rests = rests
+        self.destinations = destinations
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The routes of all records. Raises DestinationError for the first bad text, without position."""
+        kinds = {id(rest): rest for rest in self.rests}
+        families = {kind: rest.address_family for kind, rest in kinds.items()}
+        family = next(iter(families.values()), INET)
+        if set(families.values()) == {family} and set(map(type, self.destinations)) == {str}:
+            lengths, addresses = parse_destinations(cast(list[str], self.destinations), family)
+            return Columns(range(len(self.rests)), self.rests, lengths, addresses)
+        columns = Columns([], [], [], [])
+        starts: list[int] = []
+        texts: list[str] = []
+        for rest, destination in zip(self.rests, self.destinations, strict=True):
+            wanted = families[id(rest)]
+            if wanted != family:
+                _parse(columns, texts, family)
+                family, texts = wanted, []
+            starts.append(len(columns.rests))
+            if isinstance(destination, str):
+                columns.rests.append(rest)
+                texts.append(destination)
+            else:
+                columns.rests.extend([rest] * len(destination))
+                texts += destination
+        _parse(columns, texts, family)
+        return columns._replace(starts=starts)
+
+    @classmethod
+    def of(cls, records: Iterable[RouteRecord]) -> Records:
+        """Records that are valid already."""
+        rests = list(records)
+        return cls(rests, [record.dst for record in rests])
+
+    @classmethod
+    def read(cls, values: Any) -> Records:
+        """From a list of JSON objects. Raises pydantic's ValidationError.
+
+        What is wrong in a list of destinations is left for :attr:`columns` to find.
+        """
+        try:
+            records = cls._read(values)
+            _ = records.columns
+            return records
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return cls.of(_ALL.validate_json(to_json(values)))
+
+    @classmethod
+    def _read(cls, values: list[dict[str, Any]]) -> Records:
+        rests: list[RouteRecord] = []
+        destinations: list[str | list[str]] = []
+        seen: tuple[dict[bytes, RouteRecord], dict[bytes, RouteRecord]] = ({}, {})
+        for value in values:
+            rest = value.copy()
+            destination = rest.pop("dst")
+            first = destination
+            if type(destination) is list:
+                first = destination[0] if set(map(type, destination)) == {str} else DEFAULT
+            key = to_json(rest)
+            inet6 = ":" in first
+            record = seen[inet6].get(key)
+            if record is None or first == DEFAULT:
+                if first == DEFAULT or len(key) > _REST_BYTES:
+                    record = RouteRecord.model_validate_json(to_json(value))
+                else:
+                    record = seen[inet6][key] = _rest(key, inet6)
+            rests.append(record)
+            destinations.append(destination)
+        return cls(rests, destinations)
+
+    def __len__(self) -> int:
+        return len(self.rests)
+
+    @overload
+    def __getitem__(self, index: int) -> RouteRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+    def __getitem__(self, index: int | slice) -> RouteRecord | Records:
+        """The whole record."""
+        if isinstance(index, slice):
+            return Records(self.rests[index], self.destinations[index])
+        return self.rests[index].model_copy(update={"dst": self.destinations[index]})
+
+
+def _parse(columns: Columns, texts: Sequence[str], family: int) -> None:
+    lengths, addresses = parse_destinations(texts, family)
+    columns.lengths.extend(lengths)
+    columns.addresses.extend(addresses)
+
+
+@lru_cache(_RESTS)
+def _rest(key: bytes, inet6: bool) -> RouteRecord:
+    """The record of these fields, as JSON, and a destination of this family; ValidationError."""
+    sample = b"::/128" if inet6 else b"0.0.0.0/32"
+    return RouteRecord.model_validate_json(b'{"dst":"%b"%b%b' % (sample, b"," * (len(key) > 2), key[1:]))
