@@ -2,14 +2,15 @@
 #   make run     the main job as a short tour, in a private network, without root
 #   make check   all checks and tests, the same for people and CI
 # Both set up .venv themselves.  Others: make bench, make fuzz, make fmt, make clean; make kmod and
-# kmod-install for the kernel module (needs kernel headers), make vm for a machine with the module and nld.
+# kmod-install for the kernel module (needs kernel headers), make kmod-sanitize for its hardest tests (half
+# an hour, in a virtual machine), make vm for a machine with the module and nld.
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run check bench fuzz fmt clean kmod kmod-install vm
+.PHONY: run check bench fuzz fmt clean kmod kmod-install kmod-sanitize vm
 
 run: .venv/installed
 	@$(BIN)/nld sandbox -- $(BIN)/python -m nld.tour
@@ -19,7 +20,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layers.py tests/test_docstrings.py
-	$(BIN)/pytest -q -m "not soak and not bench" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
+	$(BIN)/pytest -q -m "not soak and not bench and not sanitize" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
 
 bench: .venv/installed-dev
 	$(BIN)/pytest -q -s -m bench tests/bench
@@ -37,6 +38,10 @@ kmod:
 
 kmod-install: kmod
 	$(MAKE) -C kmod install
+
+# The sanitizer kernel is built the first time (minutes) and kept outside the checkout; see docs/kmod.md.
+kmod-sanitize: .venv/installed-dev
+	NLD_REQUIRE_VM=1 $(BIN)/pytest -s -v -m sanitize tests/vm/test_sanitizer.py tests/vm/test_sanitize.py
 
 vm: .venv/installed-dev
 	$(BIN)/python -m tests.vm.shell

@@ -1,4 +1,4 @@
-"""What all tests have in common: the ``namespace`` mark.
+"""What all tests have in common: the ``namespace`` mark, and that no property is a timed test.
 
 A test with it needs a private network namespace with a real kernel table.  Where this host cannot make
 one, the test is skipped with the reason; ``tests/vm`` runs the same tests in virtual machines.
@@ -7,10 +7,15 @@ one, the test is skipped with the reason; ``tests/vm`` runs the same tests in vi
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stand import can_make_namespaces, stand
 
 __all__ = ["stand"]
+
+# On a busy or emulated machine an example takes as long as it takes.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 NEEDING = {"room", "stand"}

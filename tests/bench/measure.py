@@ -1,7 +1,8 @@
 """What all benches share: the routes, how large and how often, a peer's namespace, the table of ratios.
 
 Absolute times say something about the machine; ratios of what alternates in one run say something about
-nld.  So nothing here judges: a bench prints, and a person reads.
+nld.  So a bench compares medians with a peer's in the same run; it prints all, and fails where a goal is
+missed.  On a machine that has other work to do, that says little.
 
 Scaled by the environment, for a slow machine:
 
@@ -32,18 +33,35 @@ ROUTES = int(os.environ.get("NLD_BENCH_ROUTES", "1000000"))
 CALLS = int(os.environ.get("NLD_BENCH_CALLS", "5000"))
 ROUNDS = int(os.environ.get("NLD_BENCH_ROUNDS", "3"))
 
-GATEWAYS = ("192.0.2.2", "192.0.2.3")
+GATEWAYS = ("192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5")
 
 
 class Row(NamedTuple):
-    """A line of the table: nld's figure and its peer's, in ``unit``; ``goal`` is the ratio that is wanted."""
+    """A line of the table: nld's figure and its peer's, in ``unit``.
+
+    ``ratio``  the goal for nld's divided by the peer's, at most; None for any.
+    ``limit``  the goal for nld's own, less than; None for any.
+    """
 
     what: str
     unit: str
     ours: float
     peer: str
     theirs: float
-    goal: str = ""
+    ratio: float | None = None
+    limit: float | None = None
+
+    @property
+    def goals(self) -> str:
+        """What is wanted, in words."""
+        ratio = "" if self.ratio is None else f"ratio <= {self.ratio:g}"
+        return ratio or ("" if self.limit is None else f"< {self.limit:g} {self.unit}")
+
+    @property
+    def missed(self) -> bool:
+        """Whether a goal is not reached."""
+        over = self.ratio is not None and self.ours > self.ratio * self.theirs
+        return over or (self.limit is not None and self.ours >= self.limit)
 
 
 def destinations(count: int) -> list[str]:
@@ -98,12 +116,14 @@ def median(values: Sequence[float]) -> float:
 
 
 def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
-    """Print the table: what, nld, peer, and nld divided by peer."""
+    """Print the table: what, nld, peer, and nld divided by peer. Fails where a goal is missed."""
     print(f"\n{title} (medians of {ROUNDS})")
     print(f"  {'':<44}{'nld':>12}  {'peer':<28}{'':>12}{'ratio':>9}  wanted")
     for row in rows:
         what = f"{row.what}, {row.unit}"
         ratio = row.ours / row.theirs
-        print(f"  {what:<44}{row.ours:>12.2f}  {row.peer:<28}{row.theirs:>12.2f}{ratio:>9.2f}  {row.goal}")
+        print(f"  {what:<44}{row.ours:>12.2f}  {row.peer:<28}{row.theirs:>12.2f}{ratio:>9.2f}  {row.goals}")
     for note in notes:
         print(f"  {note}")
+    missed = [row.what for row in rows if row.missed]
+    assert not missed, f"missed: {', '.join(missed)}"

@@ -65,6 +65,11 @@ def test_selectors_choose_what_ip_chooses(stand: Stand, selector: str) -> None:
     found = json.loads(by_nld.out)
     # ip leaves out what the words name; a whole record has it.
     wanted = json.loads(by_ip.out or "[]")
+    if "dev" in rest and not any("nexthops" in route for route in wanted):
+        # Older versions of ip pass over routes of several next hops when they look for a device.
+        legs = [route.pop("nexthops") for route in found if "nexthops" in route]
+        assert all(any(leg["dev"] == rest[-1] for leg in several) for several in legs)
+        found = [route for route in found if "dev" in route]
     assert [route["dst"] for route in found] == [route["dst"] for route in wanted]
     for whole, short in zip(found, wanted, strict=True):
         assert {name: whole[name] for name in short} == short

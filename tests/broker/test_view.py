@@ -171,10 +171,10 @@ async def many_legs_at_once() -> None:
     dumps = 0
     dump = view.table.dump
 
-    def counted(selection: Selection) -> AsyncGenerator[list[Row], None]:
+    def counted(selection: Selection, consistent: bool = True) -> AsyncGenerator[list[Row], None]:
         nonlocal dumps
         dumps += 1
-        return dump(selection)
+        return dump(selection, consistent)
 
     view.table.dump = counted  # type: ignore[method-assign]
     ip(*(f"route del {one} via 2001:db8::2" for one in where))

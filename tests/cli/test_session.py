@@ -200,6 +200,11 @@ def test_restore(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table.asked == [("replace", [ROUTE])]
 
 
+def test_a_flat_encap_that_nld_has_no_fields_for_stays_as_it_is() -> None:
+    route = {"dst": "2001:db8:9::/48", "encap": "rpl", "segs": ["2001:db8::7"], "dev": "nld0"}
+    assert json.loads(json.dumps(route), object_pairs_hook=first_kept) == route
+
+
 def test_the_route_keeps_its_destination_before_a_flat_encap() -> None:
     text = (
         '{"dst":"10.0.0.0/8","encap":"ip","id":5,"src":"0.0.0.0","dst":"192.0.2.9","ttl":0,"tos":0,'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class StubBroker:
         self,
         peer: Peer,
         operation: Operation,
-        records: list[RouteRecord],
+        records: Sequence[RouteRecord],
         takeover: bool = False,
         kernel: str | None = None,
     ) -> int:
@@ -130,6 +130,13 @@ class StubBroker:
             await asyncio.Event().wait()
         finally:
             self.ended += 1
+
+    async def greet(self, peer: Peer, text: str) -> str:
+        self.calls.append((peer, "greet", text))
+        return f"{text} to you"
+
+    async def release(self, peer: Peer, kernel: str) -> None:
+        self.calls.append((peer, "release", kernel))
 
     async def status(self, peer: Peer) -> dict[str, Any]:
         return {"version": "1", "uid": peer.uid}

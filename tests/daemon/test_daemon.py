@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from nld.client import Client
-from nld.errors import ConnectionFailed, NldError, PermissionDenied
+from nld.errors import ConnectionFailed, KernelUnavailable, NldError, PermissionDenied
 from tests.kernel.inside import inside, ip
 
 SECONDS = 300
@@ -38,13 +38,13 @@ write_users = [{users}]
 class Service:
     """A daemon in the present namespace."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, more: str = "") -> None:
         self.place = place
         self.path = str(place / "io.nld")
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(str(place / "notify"))
         self.notifications.settimeout(SECONDS)
-        self.configure()
+        self.configure(more=more)
         with (place / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nld.daemon", "--config", str(place / "config.toml")],
@@ -78,9 +78,9 @@ class Service:
 
 
 @contextmanager
-def service() -> Iterator[Service]:
+def service(more: str = "") -> Iterator[Service]:
     with tempfile.TemporaryDirectory() as place:
-        made = Service(Path(place))
+        made = Service(Path(place), more)
         try:
             yield made
         except BaseException:
@@ -186,6 +186,29 @@ def serves_while_the_table_changes_under_it() -> None:
         assert daemon.stop() == 0
 
 
+def goes_on_without_the_module() -> None:
+    """A number that nobody has, and one that somebody else has: each method that needs it says why."""
+    for number, why in ((30, "no netlink protocol 30"), (16, "belongs to another kernel module")):
+        with service(f"[kernel.module]\nenabled = true\nnumber = {number}\n") as daemon:
+            with Client(daemon.path, timeout=SECONDS) as client:
+                kernels = {kernel["name"]: kernel for kernel in client.status()["kernels"]}
+                assert kernels["fib"]["available"]
+                assert not kernels["module"]["available"]
+                assert why in kernels["module"]["reason"]
+                for call in (
+                    lambda: client.greet("Hello"),
+                    lambda: client.release("module"),
+                    lambda: list(client.list(kernel="module")),
+                    lambda: client.add({"dst": "10.0.0.0/8", "gateway": "192.0.2.2"}, kernel="module"),
+                ):
+                    with pytest.raises(KernelUnavailable, match=why):
+                        call()
+                assert client.add({"dst": "10.0.0.0/8", "gateway": "192.0.2.2"}) == 1
+                client.delete({"dst": "10.0.0.0/8"})
+            assert why in daemon.log
+            assert daemon.stop() == 0
+
+
 @pytest.mark.namespace
 @pytest.mark.parametrize(
     "what",
@@ -196,6 +219,7 @@ def serves_while_the_table_changes_under_it() -> None:
         keeps_the_old_configuration_when_the_new_one_is_wrong,
         many_signals_are_one,
         serves_while_the_table_changes_under_it,
+        goes_on_without_the_module,
     ],
 )
 def test_the_daemon(what: Callable[[], Any]) -> None:

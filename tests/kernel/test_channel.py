@@ -8,18 +8,19 @@ import struct
 import pytest
 
 from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
-from nld.kernel.channel import Channel
+from nld.kernel.channel import AT_ONCE, Channel
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.netlink.header import Flag
 from nld.netlink.registry import AF, RTM
 from nld.netlink.route import Route, encode
-from nld.netlink.template import for_size
+from nld.netlink.template import for_route
 from tests.kernel.inside import inside, ip
 
 ESRCH, EEXIST = 3, 17
+MANY = 2 * AT_ONCE
 BLACKHOLE = Route(AF.INET, dst_len=32, table=254, type=6, protocol=131)
-ADD = for_size(RTM.NEWROUTE, Flag.CREATE | Flag.EXCL, BLACKHOLE, 4)
-DELETE = for_size(RTM.DELROUTE, 0, BLACKHOLE, 4)
+ADD = for_route(RTM.NEWROUTE, Flag.CREATE | Flag.EXCL, BLACKHOLE)
+DELETE = for_route(RTM.DELROUTE, 0, BLACKHOLE)
 
 
 def addresses(count: int) -> list[bytes]:
@@ -75,7 +76,7 @@ async def replies_are_lost() -> None:
 async def closed() -> None:
     channel = Channel(NETLINK_ROUTE)
     waiting = [
-        asyncio.ensure_future(channel.batch(8, lambda first: ADD.frames(addresses(8), first)))
+        asyncio.ensure_future(channel.batch(MANY, lambda first: ADD.frames(addresses(MANY), first)))
         for _ in range(3)
     ]
     await asyncio.sleep(0)
@@ -87,11 +88,25 @@ async def closed() -> None:
 async def cancelled() -> None:
     """Who stops waiting spoils nothing for who comes next."""
     channel = Channel(NETLINK_ROUTE)
-    left = asyncio.ensure_future(channel.batch(8, lambda first: ADD.frames(addresses(8), first)))
+    left = asyncio.ensure_future(channel.batch(MANY, lambda first: ADD.frames(addresses(MANY), first)))
     await asyncio.sleep(0)
     left.cancel()
-    request = await channel.batch(8, lambda first: DELETE.frames(addresses(8), first))
-    assert set(request.failures) in (set(), set(range(8)))
+    request = await channel.batch(MANY, lambda first: DELETE.frames(addresses(MANY), first))
+    assert set(request.failures) in (set(), set(range(MANY)))
+    await channel.close()
+
+
+async def small_and_large() -> None:
+    """What is sent at once does not overtake what waits, and takes nobody else's answer."""
+    channel = Channel(NETLINK_ROUTE)
+    some = addresses(MANY)
+    large = asyncio.ensure_future(channel.batch(MANY, lambda first: ADD.frames(some, first)))
+    await asyncio.sleep(0)
+    one = await channel.batch(1, lambda first: ADD.frames(some[-1:], first))
+    assert one.acknowledgement.errno == EEXIST
+    assert (await large).failures == {}
+    alone = await channel.batch(2, lambda first: DELETE.frames(some[:1] * 2, first))
+    assert {at: failure.errno for at, failure in alone.failures.items()} == {1: ESRCH}
     await channel.close()
 
 
@@ -105,7 +120,9 @@ async def lookup() -> None:
 
 
 @pytest.mark.namespace
-@pytest.mark.parametrize("what", [all_fail, some_fail, replies_are_lost, closed, cancelled, lookup])
+@pytest.mark.parametrize(
+    "what", [all_fail, some_fail, replies_are_lost, closed, cancelled, small_and_large, lookup]
+)
 def test_channel(what: object) -> None:
     assert callable(what)
     inside(what)

@@ -1,9 +1,10 @@
 """Whatever the bytes: decoding ends, with MalformedMessage or with something that encodes to what it was.
 
 Run as ``python -m tests.netlink.fuzz_decode SECONDS``; coverage-guided by atheris, seeded with the
-golden vectors.  The targets are the registry of message types and every other function that takes
-bytes from a socket, so a new message type is fuzzed the day it is catalogued.  Any other exception, a
-message that does not encode again, or an input that takes over 10 s ends the run with the input.
+golden vectors.  The targets are the registries of message types, of NETLINK_ROUTE and of nld.ko, and
+every other function that takes bytes from a socket, so a new message type is fuzzed the day it is
+catalogued.  Any other exception, a message that does not encode again, or an input that takes over 10 s
+ends the run with the input.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 with atheris.instrument_imports(include=["nld"]):
     from nld.errors import MalformedMessage
+    from nld.kernel.entry import EntryShapes
+    from nld.netlink import module
     from nld.netlink.attribute import (
         ADDRESS,
         BE16,
@@ -34,7 +38,7 @@ with atheris.instrument_imports(include=["nld"]):
         U64,
         walk,
     )  # fmt: skip
-    from nld.netlink.catalogue import MESSAGES, attribute_path, explain
+    from nld.netlink.catalogue import MESSAGES, MODULE_MESSAGES, attribute_path, explain
     from nld.netlink.exchange import Exchange
     from nld.netlink.extack import parse_done, parse_error
     from nld.netlink.form import Form
@@ -48,13 +52,30 @@ from .vector import load
 EXACT = (ADDRESS, BE16, BE32, BE64, BYTES, FLAG, S32, U8, U16, U32, U64)
 """Kinds of values that have one encoding only; a nest may lack padding, a string its NUL."""
 
+ENTRIES = (*MESSAGES.values(), *MODULE_MESSAGES.values())
+CUT_OFF = {module.NLD_A.DST, module.NLD_A.GENERATION, module.NLD_A.EXPIRES, module.NLD_A.CAUSE}
+PASSING = {module.NLD_A.PAD, module.NLD_A.AS_OF}
+
+RECORDS = (
+    module.Entry(2, 24, dst=bytes((10, 0, 0, 0)), gateway=bytes((192, 0, 2, 2)), oif=3, metric=5, table=100,
+                 protocol=131, type=1, expires=30, owner=b"vpn", generation=7, cause=2, as_of=9),
+    module.Entry(10, 48, dst=bytes(16), gateway=bytes((192, 0, 2, 2)), prefsrc=bytes(16), type=1),
+    module.Entry(2, nexthops=(module.NextHop(bytes((192, 0, 2, 2)), 3, 256), module.NextHop(bytes(16), 4))),
+    module.Entry(2, 32, dst=bytes((10, 1, 2, 3)), type=6),
+)  # fmt: skip
+OTHERS: tuple[tuple[Form[Any], bytes], ...] = (
+    (module.GREETING_FORM, module.GREETING_FORM.encode(module.Greeting(text="Hello"))),
+    (module.INFO_FORM, module.INFO_FORM.encode(module.Info(magic=module.MAGIC, abi=1, version="0.1.0"))),
+    (module.STATISTICS_FORM, module.STATISTICS_FORM.encode(module.Statistics(generation=7, routes4=2))),
+)
+
 Target = Callable[[bytes], object]
 
 
 def round_trip(form: Form[Any]) -> Target:
     """Decode; what decodes encodes, to the same attributes in the same order that mean the same."""
     exact = {number for number, row in form.table.by_number.items() if row.kind in EXACT}
-    decode_checked = next(entry.decode for entry in MESSAGES.values() if entry.form is form)
+    decode_checked = next(entry.decode for entry in ENTRIES if entry.form is form)
 
     def attributes(data: bytes) -> list[tuple[int, bytes]]:
         """Types in order, with those values that have one way only to be written."""
@@ -82,6 +103,22 @@ def halves(data: bytes) -> None:
         assert rest.dst is None
         rest.dst = None if whole.dst is None else destination
         assert rest == whole, "the shape means something else"
+
+
+def pieces(data: bytes) -> None:
+    """A record of nld.ko and its pieces mean the same, unless it says twice what is cut off."""
+    cut_ = module.cut(data)
+    shapes = EntryShapes()
+    assert shapes.intern(cut_) is shapes.intern(cut_), "two shapes of the same bytes"
+    rest, whole = module.decode(cut_.shape), module.decode(data)
+    numbers = {kind & TYPE_MASK for kind, _ in whole.unknown}
+    if numbers & CUT_OFF:
+        return
+    kept = tuple(entry for entry in whole.unknown if entry[0] & TYPE_MASK not in PASSING)
+    bare = replace(whole, dst=None, generation=None, expires=None, cause=None, as_of=None, unknown=kept)
+    assert rest == bare, "the shape means something else"
+    said = (whole.dst or b"", whole.generation or 0, whole.expires or 0, whole.cause)
+    assert cut_[1:] == said, "what was cut off means something else"
 
 
 def bulk(data: bytes) -> None:
@@ -126,7 +163,7 @@ def conversation(data: bytes) -> None:
     exchange.receive(data, truncated=len(data) % 7 == 0)
 
 
-FORMS = list(dict.fromkeys(entry.form for entry in MESSAGES.values()))
+FORMS = list(dict.fromkeys(entry.form for entry in ENTRIES))
 TARGETS: list[Target] = [
     *map(round_trip, FORMS),
     halves,
@@ -134,6 +171,7 @@ TARGETS: list[Target] = [
     answers,
     names,
     conversation,
+    pieces,
 ]
 
 
@@ -169,7 +207,11 @@ def mutate(data: bytes, limit: int, seed: int) -> bytes:
 
 
 def seeds(directory: Path) -> None:
-    """The golden vectors for each target that can take them."""
+    """The golden vectors for each target that can take them, and a few messages of nld.ko."""
+    ours = [(module.ENTRY_FORM, module.encode(record)) for record in RECORDS]
+    for number, (form, payload) in enumerate((*ours, *OTHERS)):
+        (directory / f"nld{number}-message").write_bytes(bytes([FORMS.index(form)]) + payload)
+        (directory / f"nld{number}-pieces").write_bytes(bytes([TARGETS.index(pieces)]) + payload)
     for number, vector in enumerate(load()):
         after = len(FORMS)
         if vector.type in MESSAGES:

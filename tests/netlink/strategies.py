@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nld.netlink import address, encapsulation, link, nexthop, route, rule
+from nld.netlink import address, encapsulation, link, module, nexthop, route, rule
 from nld.netlink.attribute import ADDRESS, BYTES, FLAG, STRING, Attribute, Kind, Table
 from nld.netlink.form import Form
 from nld.netlink.registry import EncapType
@@ -93,6 +93,8 @@ def value(row: Attribute, form: Form[Any] | None) -> st.SearchStrategy[Any]:
     kind: Kind = row.kind
     if form is address.FORM and row.name == "cacheinfo":
         return st.tuples(*[unsigned[32]] * 4).map(lambda v: address.AddressCacheInfo(*v))
+    if kind is module.NEXTHOPS:
+        return st.lists(attribute_set(module.NEXT_HOP, module.NextHop), max_size=3).map(tuple)
     if kind.name in NUMBERS:
         return unsigned[NUMBERS[kind.name]]
     if kind.name == "nest":
@@ -144,6 +146,20 @@ def message(form: Form[Any]) -> st.SearchStrategy[Any]:
         return tunnelled(attribute_set(form.table, form.make, form, **more))
     made = attribute_set(form.table, form.make, form, **more)
     return tunnelled(made) if form is nexthop.FORM else made
+
+
+@cache
+def module_entry(family: int) -> st.SearchStrategy[module.Entry]:
+    """A record of nld.ko of IPv4 or IPv6, whose addresses have their size."""
+    size = ADDRESS_SIZE[family]
+    one = st.none() | st.binary(min_size=size, max_size=size)
+    either = st.none() | st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16)
+    hop = attribute_set(module.NEXT_HOP, module.NextHop, gateway=either)
+    return attribute_set(
+        module.ENTRY, module.Entry, module.ENTRY_FORM, family=st.just(family),
+        dst_len=st.integers(0, 8 * size), flags=unsigned[8], reserved=unsigned[8], dst=one, gateway=either,
+        prefsrc=one, nexthops=st.none() | st.lists(hop, max_size=3).map(tuple),
+    )  # fmt: skip
 
 
 @cache

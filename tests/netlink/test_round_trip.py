@@ -9,21 +9,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nld.errors import MalformedMessage
-from nld.netlink import address, link, nexthop, route, rule
+from nld.netlink import address, link, module, nexthop, route, rule
 from nld.netlink.attribute import pack, walk
-from nld.netlink.catalogue import MESSAGES
+from nld.netlink.catalogue import MESSAGES, MODULE_MESSAGES
 from nld.netlink.form import Form
 from nld.netlink.registry import AF
 from nld.netlink.shape import cut
 
 from .strategies import address_route, message
 
-FORMS = [route.FORM, link.FORM, address.FORM, nexthop.FORM, rule.FORM]
+FORMS = [
+    route.FORM, link.FORM, address.FORM, nexthop.FORM, rule.FORM,
+    module.ENTRY_FORM, module.GREETING_FORM, module.INFO_FORM, module.STATISTICS_FORM,
+]  # fmt: skip
 CALM = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_form_is_here() -> None:
-    assert {entry.form for entry in MESSAGES.values()} == set(FORMS)
+    assert {entry.form for entry in (*MESSAGES.values(), *MODULE_MESSAGES.values())} == set(FORMS)
+    assert set(MODULE_MESSAGES) == set(module.NLD_MSG)
 
 
 @pytest.mark.parametrize("form", FORMS)

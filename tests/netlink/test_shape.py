@@ -96,6 +96,37 @@ def test_a_datagram_is_the_sum_of_its_messages(parts: list[tuple[int, bytes]]) -
         assert rest == decode(payload)
 
 
+@given(
+    st.lists(st.binary(min_size=4, max_size=4), min_size=1, max_size=8),
+    st.sampled_from((AF.INET, AF.INET6)),
+    st.data(),
+)
+def test_messages_of_one_length_are_no_less_looked_at(
+    destinations: list[bytes], family: AF, data: st.DataObject
+) -> None:
+    """Whatever a byte of one of them is turned into, the others are read as before."""
+    messages = [
+        frame(
+            24,
+            0,
+            7,
+            encode(Route(family, dst_len=9, table=1000, dst=some * (4 if family == AF.INET6 else 1))),
+        )
+        for some in destinations
+    ]
+    spoilt = data.draw(st.integers(0, len(messages) - 1))
+    message = bytearray(messages[spoilt])
+    message[data.draw(st.integers(4, len(message) - 1))] = data.draw(st.integers(0, 255))
+    messages[spoilt] = bytes(message)
+    try:
+        expected = [entry for message in messages for entry in walk_cuts(message)]
+    except MalformedMessage:
+        with pytest.raises(MalformedMessage):
+            walk_cuts(b"".join(messages))
+    else:
+        assert walk_cuts(b"".join(messages)) == expected
+
+
 @given(st.lists(routes, min_size=1, max_size=3), st.data())
 def test_a_cut_datagram_is_found_where_the_plain_walk_finds_it(
     parts: list[tuple[int, bytes]], data: st.DataObject

@@ -1,4 +1,4 @@
-"""``ip route`` forms as data: those that ``ip`` takes, and those that it refuses.
+"""``ip route`` forms as data: those that ``ip`` takes, those that it refuses, and those that only it takes.
 
 Each form starts in a fresh network namespace with the links of ``LINKS``: nld0 and nld1, up, with
 192.0.2.1/24 and 2001:db8::1/64, and 192.0.3.1/24 and 2001:db8:0:1::1/64 (``nld sandbox`` makes the same).
@@ -385,3 +385,26 @@ REFUSED: tuple[Refusal, ...] = (
     _kernel("get without a way", "route get 203.0.113.9"),
 )  # fmt: skip
 """Forms that ``ip`` refuses."""
+
+
+class Unsupported(NamedTuple):
+    """A form whose words ``ip`` takes (its kernel may not), and that nld refuses before it asks anybody.
+
+    ``word`` is the one that it names and marks.
+    """
+
+    about: str
+    command: str
+    word: str
+
+
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported("encap rpl", "route add 2001:db8:9::/48 encap rpl segs 2001:db8::7 dev nld0", "rpl"),
+    Unsupported("encap rpl in a nexthop",
+                "route add 2001:db8:9::/48 nexthop encap rpl segs 2001:db8::7 via 2001:db8::2 nexthop via 2001:db8:0:1::2",
+                "rpl"),
+    Unsupported("encap ioam6", "route add 2001:db8:9::/48 encap ioam6 trace prealloc type 0x800000 ns 1 size 12 "
+                "dev nld0", "ioam6"),
+    Unsupported("encap ila", "route add 2001:db8:9::/48 encap ila 1:2:3:4 dev nld0", "ila"),
+)  # fmt: skip
+"""Forms that only ``ip`` takes."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.parity.forms import FORMS, LINKS, REFUSED, Form, Refusal
-from tests.stand import Outcome, Stand
+from tests.parity.forms import FORMS, LINKS, REFUSED, UNSUPPORTED, Form, Refusal, Unsupported
+from tests.stand import SECONDS, Outcome, Stand
 
 pytestmark = pytest.mark.namespace
 
@@ -29,6 +30,9 @@ RESET = (
     *(command for command in LINKS if not command.startswith("link add")),
 )
 """Makes a used sandbox as good as new, and both alike: even the links' hardware addresses."""
+
+LOCAL = {word.partition("/")[0] for command in LINKS for word in command.split() if "/" in word}
+"""The addresses of ``LINKS``."""
 
 
 def leftovers(stand: Stand) -> list[str]:
@@ -45,6 +49,17 @@ def leftovers(stand: Stand) -> list[str]:
     return lines
 
 
+def settle(stand: Stand) -> None:
+    """Wait for what the kernel does of itself when links come up: carrier, and addresses' local routes."""
+    end = time.monotonic() + SECONDS
+    while True:
+        routes = json.loads(stand.ip("-j route show table all").out)
+        local = {route["dst"] for route in routes if route.get("type") == "local"}
+        if local >= LOCAL and not any("linkdown" in route["flags"] for route in routes):
+            return
+        assert time.monotonic() < end, routes
+
+
 class Pair:
     """Two sandboxes, one for ``ip`` and one for ``nld``."""
 
@@ -56,6 +71,8 @@ class Pair:
         """Begin anew."""
         for one in (self.by_ip, self.by_nld):
             one.run("ip", "-force", "-batch", "-", stdin="\n".join((*leftovers(one), *RESET)))
+        for one in (self.by_ip, self.by_nld):
+            settle(one)
 
     def close(self) -> None:
         for one in (self.by_ip, self.by_nld):
@@ -129,4 +146,17 @@ def test_refusals(form: Refusal, pair: Pair) -> None:
     # A usage page says nothing of what is wrong.
     said = by_ip.err.partition("Usage:")[0]
     assert len(by_nld.err.split()) > len(said.split()), (by_ip.err, by_nld.err)
+    assert table(pair.by_nld, "") == before
+
+
+@pytest.mark.parametrize("form", UNSUPPORTED, ids=[form.about for form in UNSUPPORTED])
+def test_what_nld_does_not_support_it_says_at_once(form: Unsupported, pair: Pair) -> None:
+    by_ip = run(pair.by_ip, "ip", form.command)
+    assert by_ip.code == 0 or "not supported" in by_ip.err, "ip cannot read it, or its kernel lacks more"
+    before = table(pair.by_nld, "")
+    by_nld = run(pair.by_nld, "nld", form.command)
+    assert (by_nld.code, by_nld.out) == (2, "")
+    first, line, caret, *_ = by_nld.err.splitlines()
+    assert first == f"nld: encap {form.word} is not supported by nld"
+    assert line[caret.index("^") : caret.rindex("^") + 1] == form.word
     assert table(pair.by_nld, "") == before

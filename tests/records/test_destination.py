@@ -12,7 +12,6 @@ from nld.records.destination import (
     DestinationError,
     parse_destinations,
     parse_prefix,
-    position,
     prefix_text,
 )
 
@@ -55,7 +54,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "family", "length", "packed"), GOOD)
 def test_one(text: str, family: int, length: int, packed: str) -> None:
     assert parse_prefix(text) == (family, length, bytes.fromhex(packed))
-    assert parse_destinations([text], family) == (family, {length: [bytes.fromhex(packed)]})
+    assert parse_destinations([text], family) == ([length], [bytes.fromhex(packed)])
 
 
 @pytest.mark.parametrize(("text", "words"), BAD)
@@ -65,23 +64,15 @@ def test_refused(text: str, words: str) -> None:
     family = INET6 if ":" in text else INET
     good = "2001:db8::/32" if family == INET6 else "10.0.0.0/8"
     with pytest.raises(DestinationError, match=words) as caught:
-        parse_destinations([good, text, text])
+        parse_destinations([good, text, text], family)
     assert caught.value.position == 1
 
 
 def test_families_do_not_mix() -> None:
     with pytest.raises(DestinationError, match="is IPv6, but the route is IPv4") as caught:
-        parse_destinations(["10.0.0.0/8", "2001:db8::/32"])
+        parse_destinations(["10.0.0.0/8", "2001:db8::/32"], INET)
     assert caught.value.position == 1
-    assert parse_destinations(["default", "2001:db8::/32"]).family == INET6
-    assert parse_destinations(["default"], INET6) == (INET6, {0: [b""]})
-
-
-def test_position_is_the_way_back() -> None:
-    texts = ["10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8", "192.0.2.1", "default", "192.0.2.2/32"]
-    assert [position(texts, 8, 1), position(texts, 32, 1), position(texts, 0, 0)] == [2, 5, 4]
-    with pytest.raises(ValueError, match="fewer"):
-        position(texts, 16, 1)
+    assert parse_destinations(["default"], INET6) == ([0], [b""])
 
 
 @pytest.mark.parametrize("family", [INET, INET6])
@@ -94,11 +85,10 @@ def test_many_against_ipaddress(family: int) -> None:
         number = chance.getrandbits(width) >> (width - length) << (width - length)
         networks.append(ipaddress.ip_network((number.to_bytes(width // 8, "big"), length)))
     texts = [str(network) for network in networks]
-    groups: dict[int, list[bytes]] = {}
-    for network in networks:
-        packed = network.network_address.packed if network.prefixlen else b""
-        groups.setdefault(network.prefixlen, []).append(packed)
-    assert parse_destinations(texts, family) == (family, groups)
+    assert parse_destinations(texts, family) == (
+        [network.prefixlen for network in networks],
+        [network.network_address.packed if network.prefixlen else b"" for network in networks],
+    )
     # One bit too many anywhere is found, and where it is.
     wrong = chance.randrange(len(texts))
     while networks[wrong].prefixlen == width:

@@ -213,8 +213,66 @@ def test_other_records_refuse(model: type[BaseModel], fields: dict[str, Any], fi
     assert invalid(caught.value, "list").field == field
 
 
-def test_encapsulation_as_newer_versions_of_ip_print_it() -> None:
-    fields = {"dst": "10.0.0.0/8", "dev": "v0", "encap": {"encap_type": "ip", "id": 5, "dst": "192.0.2.9"}}
-    record = RouteRecord.model_validate(fields)
-    assert record.encap is not None
-    assert record.encap.type == "ip"
+@pytest.mark.parametrize(
+    "encap",
+    [
+        {"encap_type": "mpls", "dst": "100/200", "ttl": 5},
+        {"encap_type": "ip", "id": 5, "src": "0.0.0.0", "dst": "192.0.2.9", "ttl": 0, "tos": 0, "key": True},
+        {
+            "encap_type": "ip6",
+            "id": 0,
+            "src": "::",
+            "dst": "2001:db8::9",
+            "hoplimit": 0,
+            "tc": 0,
+            "seq": True,
+        },
+        {"encap_type": "seg6", "mode": "inline", "segs": ["2001:db8::7", "::"]},
+        {"encap_type": "seg6", "mode": "encap", "segs": ["2001:db8::7"], "hmac": "0x3"},
+        {"encap_type": "seg6local", "action": "End"},
+        {"encap_type": "seg6local", "action": "End.DT6", "table": "100", "flavors": ["psp"], "lblen": 32},
+        {"encap_type": "seg6local", "action": "End.B6.Encaps", "srh": {"segs": ["2001:db8::7"]}},
+        {"encap_type": "xfrm", "if_id": 3, "link_dev": "eth1"},
+    ],
+    ids=str,
+)
+def test_encapsulation_as_newer_versions_of_ip_print_it(encap: dict[str, Any]) -> None:
+    """An object with ``encap_type``, in a route and in one of several next hops."""
+    named = {"type" if name == "encap_type" else name: value for name, value in encap.items()}
+    key_id = {"hmac": 3} if "hmac" in encap else {}
+    route = {"dst": "2001:db8:9::/48", "dev": "eth0", "encap": encap}
+    legs = {"dst": "2001:db8:9::/48", "nexthops": [{"dev": "eth0", "encap": encap, "weight": 1, "flags": []}]}
+    for fields in (route, legs):
+        record = RouteRecord.model_validate(read_json(json.dumps(fields)))
+        assert record.dst == "2001:db8:9::/48"
+        found = record.encap if record.nexthops is None else record.nexthops[0].encap
+        assert found is not None
+        assert found.model_dump(exclude_none=True) == named | key_id
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["as a word", "as an object"])
+@pytest.mark.parametrize(
+    "encap",
+    [
+        {"encap_type": "rpl", "segs": ["2001:db8::7"]},
+        {
+            "encap_type": "ioam6", "freqk": 1, "freqn": 1, "mode": "inline", "trace": None, "prealloc": None,
+            "type": "0x800000", "ns": 1, "size": 12,
+        },
+        {"encap_type": "ila", "locator": "1:2:3:4"},
+        {"encap_type": "bpf", "in": "x.o"},
+    ],
+    ids=lambda encap: encap["encap_type"],
+)  # fmt: skip
+def test_encapsulations_without_fields_are_refused_by_name(encap: dict[str, Any], flat: bool) -> None:
+    kind = encap["encap_type"]
+    inner = {name: value for name, value in encap.items() if name not in {"encap_type", "type"}}
+    fields = {"dst": "2001:db8:9::/48", "dev": "eth0", "encap": encap}
+    if flat:
+        fields |= {"encap": kind} | inner
+    with pytest.raises(ValidationError) as caught:
+        RouteRecord.model_validate(read_json(json.dumps(fields)))
+    error = invalid(caught.value, "add")
+    assert error.field == "encap"
+    assert f"'{kind}' is not supported by nld" in error.message
+    assert "mpls, ip, ip6" in error.message

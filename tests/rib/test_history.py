@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 
 from nld.errors import CursorExpired, InvalidRecord
 from nld.rib.history import History
-from nld.rib.mirror import Difference
 from tests.rib.test_mirror import Shape
 
 
 def filled(limit: int, count: int) -> History[Shape]:
     history = History[Shape](limit, "e")
     for number in range(count):
-        change = history.append(Difference(bytes([number % 256]), None, Shape()), number)
-        assert (change.generation, history.generation) == (number + 1, number + 1)
+        history.extend([(bytes([number % 256]), None, Shape(), number, None)])
+        assert history.generation == number + 1
     return history
 
 

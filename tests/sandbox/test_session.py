@@ -17,15 +17,19 @@ pytestmark = pytest.mark.namespace
 
 STAND_IN = str(Path(__file__).with_name("stand_in.py"))
 ROOT = Path(__file__).parents[2]
+SENT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 def call(*command: str, links: int = 2, daemon: tuple[str, ...] = (STAND_IN,)) -> list[str]:
-    """The words that run ``main`` as a program."""
+    """The words that run ``main`` as a program, with signals as a terminal has them.
+
+    For who runs the tests may be a background job, in which the shell ignores SIGINT, or below nohup(1).
+    """
     arguments = f"{links}, sys.argv[1:], daemon=[sys.executable, *{daemon!r}]"
     return [
         sys.executable,
         "-c",
-        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL);"  # nohup(1) may be above us
+        f"import signal, sys; [signal.signal(one, signal.SIG_DFL) for one in {list(map(int, SENT))}];"
         f" sys.path.insert(0, {str(ROOT)!r}); from nld.sandbox import main;"
         f" sys.exit(main({arguments}))",
         *command,
@@ -163,7 +167,7 @@ def test_nothing_stays_after_kill_9() -> None:
     assert sandbox.ended() == -9
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", SENT)
 def test_a_signal_from_outside_reaches_the_command(number: signal.Signals) -> None:
     sandbox = Sandbox(SLEEP)
     sandbox.process.send_signal(number)
