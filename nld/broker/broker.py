@@ -101,7 +101,8 @@ class Broker:
             for refusal in refusals:
                 failures.add(refusal.error, piece[refusal.index])
             done += len(piece) - len(refusals)
-        self._log(peer, operation, many, done, failures)
+        # Once the answer is on its way: nobody waits for a line of the log.
+        asyncio.get_running_loop().call_soon(self._log, peer, operation, many, done, failures)
         if failures.count:
             raise failures.error(done)
         return done

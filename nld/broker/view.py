@@ -67,7 +67,7 @@ class View:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._work.set()
-        self._news = asyncio.get_running_loop().create_future()
+        self._news: asyncio.Future[None] | None = None
         self._repairer: asyncio.Task[None] | None = None
         self.failed = asyncio.Event()
         """Set when a part that must run for ever has ended; the daemon then ends too."""
@@ -109,6 +109,8 @@ class View:
     async def news_after(self, generation: int) -> None:
         """Return as soon as there is a change later than ``generation``."""
         while self.history.generation <= generation:
+            if self._news is None:
+                self._news = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._news)
 
     def foreign(self, key: bytes, shape: Shape, protocol: int) -> bool:
@@ -314,9 +316,9 @@ class View:
             del self.ours[key]
 
     def _announce(self) -> None:
-        if not self._news.done():
-            self._news.set_result(None)
-        self._news = asyncio.get_running_loop().create_future()
+        news, self._news = self._news, None
+        if news is not None:
+            news.set_result(None)
 
 
 # Plain numbers: arithmetic with enums is slow, and this is done for every notification.

@@ -110,6 +110,8 @@ class Wishes:
 
     def _unlike(self, start: int, stop: int) -> int:
         """How many routes from ``start`` on have keys of their own."""
+        if len(self.patterns) - start == 1:
+            return 1
         keys = keys_of(self.patterns[start:stop], self.destinations[start:stop])
         seen = set(keys)
         if len(seen) == len(keys):

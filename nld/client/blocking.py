@@ -20,6 +20,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -47,6 +48,9 @@ from nld.errors import ConnectionFailed, NldError
 READ_BYTES = 128 * 1024
 """Bytes asked of the socket at a time: about one batch of a list."""
 
+_TIMEVAL = struct.Struct("@ll")
+"""``struct timeval``: seconds and microseconds; 0 waits for ever (socket(7))."""
+
 
 class Connection:
     """One connection: frames out, replies in.
@@ -68,12 +72,13 @@ class Connection:
         except OSError as error:
             self._socket.close()
             raise unreachable(path, error) from error
+        self._wait(timeout)
 
     def send(self, frame: bytes) -> None:
         """Send one call. A daemon that hung up may have said why: then that error is raised."""
         try:
             self._socket.sendall(frame)
-        except TimeoutError as error:
+        except BlockingIOError as error:
             raise broken(self.path, "does not take the call: timed out") from error
         except OSError as error:
             self._last_words()
@@ -84,7 +89,7 @@ class Connection:
         while (reply := self._decoder.take()) is None:
             try:
                 size = self._socket.recv_into(self._buffer)
-            except TimeoutError as error:
+            except BlockingIOError as error:
                 raise broken(self.path, "gave no answer in time") from error
             except OSError as error:
                 raise broken(self.path, f"broke: {error.strerror or error}") from error
@@ -104,11 +109,19 @@ class Connection:
 
     def settle(self) -> None:
         """From here on wait for ever."""
-        self._socket.settimeout(None)
+        self._wait(None)
 
     def close(self) -> None:
         """Close the connection; again does nothing."""
         self._socket.close()
+
+    def _wait(self, timeout: float | None) -> None:
+        """Have the kernel bound each send and receive; Python would ask poll(2) first, each time."""
+        microseconds = 0 if timeout is None else max(1, round(timeout * 1e6))
+        value = _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
     def _last_words(self) -> None:
         """Raise the error that the daemon sent before it hung up, if it sent one."""

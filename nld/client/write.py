@@ -133,6 +133,9 @@ class Write:
 
     def _parts(self) -> Iterator[_Part]:
         """Parts of about ``call_bytes``, in order; one without records when there are none."""
+        if len(self._routes) == 1:
+            yield from self._cut([(self._routes[0], (0, 0, False))])
+            return
         texts: list[bytes] = []
         origins: tuple[_Origin, ...] = ()
         size = 0

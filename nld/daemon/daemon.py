@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import resource
 import signal
@@ -82,6 +83,7 @@ class Daemon:
     async def run(self) -> int:
         """Serve until a signal says stop; the exit status."""
         _allow_descriptors()
+        _give_memory_back()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -196,3 +198,18 @@ def _allow_descriptors() -> None:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_LARGE = 4 * 1024 * 1024
+
+
+def _give_memory_back() -> None:
+    """Have what a large call took go back to the system when it is over (mallopt(3)).
+
+    glibc would learn from the first large block to keep as much for ever.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # musl has none, and keeps nothing of this size
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE)

@@ -86,8 +86,11 @@ class Burst:
         self._lengths = _column(self._slots, _Slot, _Slot.length.offset)
         self._senders = _column(self._addresses, _Address, _Address.port_id.offset)
 
-    def take(self) -> list[bytes] | None:
-        """What has arrived, at most SLOTS datagrams, maybe none that count; None when the queue is empty.
+    def take(self) -> tuple[list[bytes], bool]:
+        """What has arrived, at most SLOTS datagrams, maybe none that count; and whether there may be more.
+
+        Fewer than SLOTS is all that had arrived when this was called.  (recvmmsg also ends early at an
+        error, but not at one that was there before: that is told at once.  The next call tells it.)
 
         Raises ``OSError`` ENOBUFS when messages were lost or cut (an overrun).
         """
@@ -96,7 +99,7 @@ class Burst:
         if count < 0:
             number = ctypes.get_errno()
             if number == errno.EAGAIN:
-                return None
+                return [], False
             raise OSError(number, os.strerror(number))
         lengths = self._lengths[:count].tolist()
         view = self._view
@@ -109,7 +112,7 @@ class Burst:
             datagrams = [datagram for datagram, sender in zip(datagrams, senders, strict=True) if not sender]
         if max(lengths) > READ_SIZE:
             raise OSError(errno.ENOBUFS, "a datagram was larger than the read buffer")
-        return datagrams
+        return datagrams, count == SLOTS
 
 
 def _column(table: ctypes.Array[Any], row: type[ctypes.Structure], offset: int) -> memoryview:

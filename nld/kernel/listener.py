@@ -96,18 +96,15 @@ class Listener:
         datagrams: list[bytes] = []
         lost = False
         more = True
-        while len(datagrams) < BURST or lost:
+        while more and (len(datagrams) < BURST or lost):
             try:
-                some = self._burst.take()
+                some, more = self._burst.take()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
                 lost = True
-                continue
-            if some is None:
-                more = False
-                break
-            datagrams += some
+            else:
+                datagrams += some
         if not datagrams and not lost:
             return more
         messages, broken = _cut(datagrams)

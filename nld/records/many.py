@@ -11,13 +11,13 @@ The texts of destinations become bytes in bulk, all of the call at once (``desti
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple, cast, overload
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from nld.records.destination import DEFAULT, INET, parse_destinations
+from nld.records.destination import DEFAULT, INET, parse_destinations, parse_prefix
 from nld.records.route import RouteRecord
 
 _REST_BYTES = 512
@@ -53,10 +53,23 @@ class Records(Sequence[RouteRecord]):
     def __init__(self, rests: list[RouteRecord], destinations: list[str | list[str]]) -> None:
         self.rests = rests
         self.destinations = destinations
+        self._columns: Columns | None = None
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """The routes of all records. Raises DestinationError for the first bad text, without position."""
+        if self._columns is None:
+            self._columns = self._alone() or self._parsed()
+        return self._columns
+
+    def _alone(self) -> Columns | None:
+        """The columns of the most common call, one record with one destination; None for any other."""
+        if len(self.rests) != 1 or not isinstance(self.destinations[0], str):
+            return None
+        _, length, address = parse_prefix(self.destinations[0], self.rests[0].address_family)
+        return Columns((0,), self.rests, [length], [address])
+
+    def _parsed(self) -> Columns:
         kinds = {id(rest): rest for rest in self.rests}
         families = {kind: rest.address_family for kind, rest in kinds.items()}
         family = next(iter(families.values()), INET)

@@ -18,15 +18,18 @@ USERSOCK = 2
 
 def everything(burst: Burst) -> list[bytes]:
     found: list[bytes] = []
-    while (some := burst.take()) is not None:
+    more = True
+    while more:
+        some, more = burst.take()
         found += some
+    assert burst.take() == ([], False)
     return found
 
 
 def alike() -> None:
     one, many = (NetlinkSocket(NETLINK_ROUTE, receive_buffer=1 << 20) for _ in range(2))
     burst = Burst(many)
-    assert burst.take() is None
+    assert burst.take() == ([], False)
     for listener in (one, many):
         listener.join(RTNLGRP.IPV4_ROUTE)
         listener.join(RTNLGRP.LINK)
@@ -51,16 +54,15 @@ def lost() -> None:
     ip(*(f"route add 10.0.{number}.0/24 via 192.0.2.2" for number in range(200)))
     found: list[bytes] = []
     told = 0
-    while True:
+    more = True
+    while more:
         try:
-            some = burst.take()
+            some, more = burst.take()
         except OSError as error:
             assert error.errno == errno.ENOBUFS
             told += 1
-            continue
-        if some is None:
-            break
-        found += some
+        else:
+            found += some
     assert told == 1
     assert 0 < len(found) < 200
     small.close()
@@ -94,7 +96,7 @@ def test_half_a_datagram_is_a_loss() -> None:
         stranger.sendto(bytes(READ_SIZE + 1), (ours.port_id, 0))
     with pytest.raises(OSError, match="larger than the read buffer"):
         burst.take()
-    assert burst.take() is None
+    assert burst.take() == ([], False)
     ours.close()
 
 
