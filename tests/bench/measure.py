@@ -35,6 +35,12 @@ ROUNDS = int(os.environ.get("NLD_BENCH_ROUNDS", "3"))
 
 GATEWAYS = ("192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5")
 
+READ = "198.51.100.0/24"
+"""The route that another client gets while the measured one works."""
+
+WAIT = 20_000
+"""Microseconds that 99 of 100 of its gets may take meanwhile."""
+
 
 class Row(NamedTuple):
     """A line of the table: nld's figure and its peer's, in ``unit``.
