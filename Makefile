@@ -20,7 +20,8 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layers.py tests/test_docstrings.py
-	$(BIN)/pytest -q -m "not soak and not bench and not sanitize" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup \
+	    -m "not soak and not bench and not sanitize" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
 
 bench: .venv/installed-dev
 	$(BIN)/pytest -q -s -m bench tests/bench

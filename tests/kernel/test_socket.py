@@ -152,7 +152,7 @@ def test_what_does_not_fit_a_header_is_never_sent(
         memoryview(b"abcdefgh")[::2],
         memoryview(array.array("I", [1, 2, 3])),
     ],
-    ids=repr,
+    ids=["nothing", "byte", "bytes", "bytearray", "view", "strided view", "view of words"],
 )
 def test_the_message_is_a_header_the_payload_and_padding(
     monkeypatch: pytest.MonkeyPatch, payload: bytes | bytearray | memoryview

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any, cast
@@ -66,13 +67,15 @@ class Bridge:
         self._unavailable: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Report what the guest's pytest says about this test."""
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Report what the guest's pytest says about this test; after the last one the machine ends."""
         if not item.path.is_relative_to(GUEST_DIR):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in self._reports(item):
             item.ihook.pytest_runtest_logreport(report=report)
+        if nextitem is None or not nextitem.path.is_relative_to(GUEST_DIR):
+            self._leave()
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -108,7 +111,7 @@ class Bridge:
         mark = item.get_closest_marker("machine")
         timeout = float(mark.kwargs.get("timeout", DEFAULT_TIMEOUT)) if mark else DEFAULT_TIMEOUT
         try:
-            reports = self._inside.wait_for(item.nodeid, timeout)
+            reports = self._inside.wait_for(node_id(item), timeout)
         except MachineError as error:
             self._leave()
             return [_failed(item, str(error))]
@@ -188,6 +191,11 @@ def machine_name(item: pytest.Item) -> str:
     return str(callspec.params["on"]) if callspec else DEFAULT_MACHINES[0]
 
 
+def node_id(item: pytest.Item) -> str:
+    """Return a test's name inside: without the lane that a run in several processes adds to it."""
+    return re.sub(r"@[^]@]*$", "", item.nodeid)
+
+
 def _passed() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED if name in os.environ}
 
@@ -197,7 +205,7 @@ def _rest(item: pytest.Item) -> list[str]:
     items = item.session.items
     rest = items[items.index(item) :]
     name = machine_name(item)
-    return [one.nodeid for one in rest if one.path.is_relative_to(GUEST_DIR) and machine_name(one) == name]
+    return [node_id(one) for one in rest if one.path.is_relative_to(GUEST_DIR) and machine_name(one) == name]
 
 
 def _cannot(item: pytest.Item, reason: str) -> pytest.TestReport:
