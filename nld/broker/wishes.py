@@ -37,6 +37,9 @@ class Wishes:
         except DestinationError:
             raise self._complaint() from None
         self.patterns: list[Pattern] = []
+        if len(rests) == 1:
+            self.patterns.append(self._pattern(0, rests[0], lengths[0]))
+            return
         made: dict[tuple[int, int], Pattern] = {}
         for nth, kind in enumerate(zip(map(id, rests), lengths, strict=True)):
             pattern = made.get(kind)

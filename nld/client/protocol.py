@@ -250,6 +250,8 @@ def array_of(reply: Reply, name: str) -> bytes:
 
 def as_list(routes: RouteLike | Iterable[RouteLike]) -> list[RouteLike]:
     """One route or many, as a list."""
+    if isinstance(routes, dict):  # first, for asking whether something is a Mapping takes long
+        return [routes]
     if isinstance(routes, Mapping | Dumpable):
         return [routes]
     return list(routes)

@@ -46,6 +46,9 @@ the record, or the first of those that were gathered into it; the position of it
 caller's record; whether its destinations are records of their own in the caller's list.
 """
 
+_ALONE: Final[tuple[_Origin, ...]] = ((0, 0, False),)
+"""Where the record of a write of one record comes from."""
+
 _Item: TypeAlias = tuple[RouteLike, _Origin]
 """A record to send."""
 
@@ -86,8 +89,11 @@ class Write:
     def frames(self) -> Iterator[bytes]:
         """The calls, NUL included. Ends early once an answer says that there is no point in more."""
         before = b'{"method":"%b","parameters":{"routes":[' % self._method.encode("ascii")
-        rest = encode_json(self._rest)
-        after = b"],%b}\0" % rest[1:] if self._rest else b"]}}\0"
+        after = b"],%b}\0" % encode_json(self._rest)[1:] if self._rest else b"]}}\0"
+        if len(self._routes) == 1 and len(text := encode_json(self._routes[0])) <= self._call_bytes:
+            self._sent.append(_ALONE)
+            yield b"".join((before, text, after))
+            return
         for part in self._parts():
             if self._stopped:
                 return
@@ -133,9 +139,6 @@ class Write:
 
     def _parts(self) -> Iterator[_Part]:
         """Parts of about ``call_bytes``, in order; one without records when there are none."""
-        if len(self._routes) == 1:
-            yield from self._cut([(self._routes[0], (0, 0, False))])
-            return
         texts: list[bytes] = []
         origins: tuple[_Origin, ...] = ()
         size = 0

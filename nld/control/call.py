@@ -40,7 +40,7 @@ class Envelope(BaseModel):
     upgrade: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A call that may run. ``oneway`` means that nothing is sent back, no error either."""
 

@@ -48,7 +48,8 @@ class Connection(asyncio.Protocol):
     """The server's end of one connection. Made by ``Server``; knows its peer once it is connected."""
 
     __slots__ = (
-        "_closing", "_decoder", "_eof", "_reading", "_server", "_task", "_transport", "_writable", "peer",
+        "_closing", "_decoder", "_eof", "_held", "_reading", "_server", "_task", "_transport", "_writable",
+        "peer",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
         self._reading = True
+        self._held = 0
         self._eof = False
         self._closing = False
         self._transport: asyncio.Transport
@@ -268,9 +270,12 @@ class Connection(asyncio.Protocol):
     def _account(self) -> None:
         """Tell the budget what is held, and stop or resume reading."""
         pending = self._decoder.pending
+        if not pending and not self._held and self._reading and self._writable is None:
+            return  # as it was
         busy = self._task is not None or self._writable is not None
         reading = not (busy and pending > READ_AHEAD)
         if reading is not self._reading and not self._transport.is_closing():
             self._reading = reading
             (self._transport.resume_reading if reading else self._transport.pause_reading)()
-        self._server.hold(self, pending if self._writable is None else self.held)
+        self._held = pending if self._writable is None else self.held
+        self._server.hold(self, self._held)

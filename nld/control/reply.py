@@ -21,7 +21,7 @@ from nld.errors import NldError
 SERVICE = "org.varlink.service"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawReply:
     """The parameters of a reply as JSON text, in UTF-8, without NUL.
 

@@ -95,6 +95,7 @@ class Channel:
         self._queue: deque[Request] = deque()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nld-send")
         self._readiness = Readiness(self.socket.fileno())
         self.tasks = [
@@ -130,7 +131,7 @@ class Channel:
         return await self._do(size, make)
 
     async def _do(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
-        request = Request(size, make, asyncio.get_running_loop().create_future())
+        request = Request(size, make, self._loop.create_future())
         if size <= AT_ONCE and not self._queue and not self._sending and self._has_room(size):
             self._send_at_once(request)
         else:
@@ -188,7 +189,6 @@ class Channel:
         self._queue.clear()
 
     async def _sender(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             while not self._queue:
                 self._work.clear()
@@ -203,7 +203,7 @@ class Channel:
             pending, data = self._begin(request)
             try:
                 if len(data) > WORKER_BYTES:
-                    await loop.run_in_executor(self._worker, self.socket.send, data)
+                    await self._loop.run_in_executor(self._worker, self.socket.send, data)
                 else:
                     self.socket.send(data)
                 self.counters.sent += request.size
@@ -239,9 +239,10 @@ class Channel:
                 case Finished(pending, acknowledgement):
                     request = self._forget(pending)
                     request.acknowledgement = acknowledgement
-                    request.failures = {
-                        sequence - pending.first: failure for sequence, failure in pending.failures.items()
-                    }
+                    if pending.failures:
+                        request.failures = {
+                            number - pending.first: failure for number, failure in pending.failures.items()
+                        }
                     if not request.done.done():
                         request.done.set_result(None)
                 case Lost():

@@ -19,9 +19,10 @@ Source: RFC 3549 section 2.3, netlink(7), net/netlink/af_netlink.c (``netlink_rc
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import TypeAlias
 
 from nld.errors import MalformedMessage
@@ -30,8 +31,16 @@ from nld.netlink.header import MAXIMUM_LENGTH, Flag, Message, MessageType, frame
 
 LAST_SEQUENCE = MAXIMUM_LENGTH
 
+_PLAIN = struct.Struct("=IHHIIi16s")
+"""An NLMSG_ERROR of its smallest form: header, error, the header of the request."""
+_ERROR, _CAPPED = int(MessageType.ERROR), int(Flag.CAPPED)
+_SUCCESS = Acknowledgement(0)
 
-class Sort(Enum):
+
+# Sort and Arrival are numbers, for these are hashed in C, and that is done for every reply.
+
+
+class Sort(IntEnum):
     """What is outstanding: see the module's text."""
 
     REQUEST = auto()
@@ -39,7 +48,7 @@ class Sort(Enum):
     DUMP = auto()
 
 
-class Arrival(Enum):
+class Arrival(IntEnum):
     """What came."""
 
     DATA = auto()
@@ -90,7 +99,7 @@ class Pending:
     interrupted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replied:
     """A message of data for ``pending``; its payload is a view into the datagram."""
 
@@ -98,7 +107,7 @@ class Replied:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
     """``pending`` is over.  ``acknowledgement`` is the last one: of the whole, or of a batch's last."""
 
@@ -106,21 +115,21 @@ class Finished:
     acknowledgement: Acknowledgement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notified:
     """A message with sequence number 0: the kernel speaks by itself."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unmatched:
     """A message that fits nothing outstanding, and has been counted."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lost:
     """Something did not arrive; everything outstanding is unknown.  ``reason`` is for the log."""
 
@@ -182,6 +191,10 @@ class Exchange:
         if sender:
             self.foreign += 1
             return []
+        if len(datagram) == _PLAIN.size and not truncated:
+            finished = self._plain(datagram)
+            if finished is not None:
+                return [finished]
         events: list[Event] = []
         try:
             for message in split(datagram):
@@ -229,6 +242,18 @@ class Exchange:
                 return first
             first = max(entry.last for entry in taken) + 1
         raise ValueError(f"no {count} free sequence numbers beside {len(self._pending)} outstanding requests")
+
+    def _plain(self, datagram: bytes | memoryview) -> Finished | None:
+        """What :meth:`_take` makes of the most common datagram, the acknowledgement that all went well."""
+        length, kind, flags, sequence, port_id, error, _ = _PLAIN.unpack(datagram)
+        if kind != _ERROR or error or length != _PLAIN.size or flags != _CAPPED or port_id != self.port_id:
+            return None
+        for pending in self._pending:
+            if pending.last == sequence and pending.sort is not Sort.DUMP:
+                self._pending.remove(pending)
+                self.matched += 1
+                return Finished(pending, _SUCCESS)
+        return None
 
     def _take(self, message: Message) -> Event | None:
         if message.type == MessageType.NOOP:

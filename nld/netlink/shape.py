@@ -16,6 +16,7 @@ RTA_DST, which no kernel sends, would stay in the shape.
 from __future__ import annotations
 
 import struct
+import sys
 from typing import NamedTuple, TypeAlias
 
 from nld.errors import MalformedMessage
@@ -114,11 +115,11 @@ def _alike(datagram: bytes) -> list[BulkCut] | None:
     None when one of them does not: all fields of such messages are at one place, so that they are
     unpacked without a look at where each ends.  None too for a message alone, which gains nothing.
     """
-    if len(datagram) < 44:
+    if len(datagram) < 44 or int.from_bytes(datagram[:4], sys.byteorder) == len(datagram):
         return None
     length, *_, second = _HEAD.unpack_from(datagram)
     size = {_DST4: 4, _DST6: 16}.get(second)
-    if size is None or length < 40 + size or length % 4 or len(datagram) % length or len(datagram) == length:
+    if size is None or length < 40 + size or length % 4 or len(datagram) % length:
         return None
     form = f"=IHHII20sI{size}s{length - 40 - size}s"
     family = _INET if size == 4 else _INET6

@@ -15,7 +15,6 @@ import pytest
 
 from nld.errors import KernelUnavailable
 from nld.kernel.attachment import Attachment, Buffers
-from nld.kernel.burst import Burst
 from nld.kernel.channel import Channel
 from nld.kernel.listener import Listener
 from nld.kernel.module import ModuleTable
@@ -145,10 +144,10 @@ async def test_without_a_module_everything_says_why_until_it_comes(stage: Stage)
 async def test_a_socket_that_fails_is_a_module_that_went(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(burst: Burst) -> None:
+    def broken(listener: Listener) -> None:
         raise OSError(errno.ENOTCONN, "the other end is gone")
 
-    monkeypatch.setattr(Burst, "take", broken)
+    monkeypatch.setattr(Listener, "_take", broken)
     made, sink = table(), Sink()
     await made.open(sink)
     (first,) = stage.attachments

@@ -208,3 +208,23 @@ def test_a_request_that_cannot_be_framed_leaves_nothing_outstanding() -> None:
     with pytest.raises(ValueError, match="out of range"):
         exchange.request(70000, 0)
     assert exchange.pending == ()
+
+
+@given(st.lists(st.sampled_from(["request", "batch", "dump"]), max_size=5), st.integers(0, 12))
+def test_the_plain_acknowledgement_is_read_by_the_same_rules(asked: list[str], sequence: int) -> None:
+    """Alone it takes a shorter way than with another message behind it, to the same end."""
+    outcomes = []
+    for behind in (b"", frame(MessageType.NOOP, 0, 0)):
+        exchange = Exchange(PORT)
+        for what in asked:
+            if what == "batch":
+                exchange.batch(3)
+            elif what == "dump":
+                exchange.dump(26)
+            else:
+                exchange.request(26, 0)
+        events = exchange.receive(answer(sequence) + behind)
+        ends = [(type(event), getattr(event, "acknowledgement", None)) for event in events]
+        left = [(one.sort, one.first) for one in exchange.pending]
+        outcomes.append((ends, left, exchange.matched, exchange.unmatched))
+    assert outcomes[0] == outcomes[1]
