@@ -26,8 +26,10 @@ KMEMLEAK = "/sys/kernel/debug/kmemleak"
 
 # What the kernel says, as a warning or worse, of what is done to it here on purpose.
 _EXPECTED = re.compile(
-    # of messages that do not parse
+    # of messages that do not parse, and of those that have nothing in them
     r"netlink: .*(bytes leftover after parsing attributes|attribute type \d+ has an invalid length)"
+    r"|^(__nla_validate_parse|validate_nla): \d+ callbacks suppressed"
+    r"|^Zero length message leads to an empty skb"
     # of parameters that cannot be, and of no memory for a socket in the first namespace
     r"|nld: (protocol|greet_protocol)=-?\d+ is not|nld: netlink protocol \d+ is taken by another module"
     r"|nld(_trie_test)?: loading out-of-tree module taints kernel",
