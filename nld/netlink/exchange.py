@@ -37,9 +37,7 @@ _ERROR, _CAPPED = int(MessageType.ERROR), int(Flag.CAPPED)
 _SUCCESS = Acknowledgement(0)
 
 
-# Sort and Arrival are numbers, for these are hashed in C, and that is done for every reply.
-
-
+# These two are numbers, which are hashed in C: that is done for every reply.
 class Sort(IntEnum):
     """What is outstanding: see the module's text."""
 
