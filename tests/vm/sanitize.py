@@ -75,7 +75,9 @@ class Sanitized:
         """Unload the module, as often as it takes while sockets of others hold it."""
         limit = time.monotonic() + patience
         while (done := self.machine.run("rmmod nld", check=False)).code:
-            if "in use" not in done.error_text or time.monotonic() > limit:
+            # rmmod looks first, and says "in use"; the kernel, when a socket came after that look: EAGAIN.
+            held = "in use" in done.error_text or "temporarily unavailable" in done.error_text
+            if not held or time.monotonic() > limit:
                 raise MachineError(f"rmmod: {done.error_text}")
             self.figures.refused_unloads += 1
 
