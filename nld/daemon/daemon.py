@@ -200,16 +200,16 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_LARGE = 4 * 1024 * 1024
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE = 128 * 1024
+"""Bytes of a block that is mapped by itself, and so given back when it is free: where glibc begins."""
 
 
 def _give_memory_back() -> None:
     """Have what a large call took go back to the system when it is over (mallopt(3)).
 
-    glibc would learn from the first large block to keep as much for ever.
+    glibc would raise its thresholds with the first large block, and keep as much for ever; set, they stay.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # musl has none, and keeps nothing of this size
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
-        mallopt(_M_TRIM_THRESHOLD, _LARGE)
