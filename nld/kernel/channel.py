@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from nld.errors import KernelUnavailable, NldError, OutcomeUnknown
 from nld.kernel.readiness import Readiness
 from nld.kernel.socket import NetlinkSocket, send_failure
-from nld.netlink.exchange import Exchange, Finished, Lost, Pending, Replied
+from nld.netlink.exchange import SUCCESS, Exchange, Finished, Lost, Pending, Replied
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import Message
 
@@ -45,8 +45,6 @@ WORKER_BYTES = 4096
 
 AT_ONCE = 16
 """Messages of a request that is sent without the sender task, when that is idle."""
-
-SUCCESS = Acknowledgement(0)
 
 Data = bytes | memoryview
 

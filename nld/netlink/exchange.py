@@ -34,7 +34,8 @@ LAST_SEQUENCE = MAXIMUM_LENGTH
 _PLAIN = struct.Struct("=IHHIIi16s")
 """An NLMSG_ERROR of its smallest form: header, error, the header of the request."""
 _ERROR, _CAPPED = int(MessageType.ERROR), int(Flag.CAPPED)
-_SUCCESS = Acknowledgement(0)
+SUCCESS = Acknowledgement(0)
+"""Nothing but that all went well."""
 
 
 # These two are numbers, which are hashed in C: that is done for every reply.
@@ -250,7 +251,7 @@ class Exchange:
             if pending.last == sequence and pending.sort is not Sort.DUMP:
                 self._pending.remove(pending)
                 self.matched += 1
-                return Finished(pending, _SUCCESS)
+                return Finished(pending, SUCCESS)
         return None
 
     def _take(self, message: Message) -> Event | None:
