@@ -91,16 +91,14 @@ class Broker:
         writing = self._writing[kernel or self._default]
         done = 0
         for piece in wishes.pieces(view.table.piece):
-            patterns = wishes.patterns[piece.start : piece.stop]
-            destinations = wishes.destinations[piece.start : piece.stop]
             try:
-                refusals = await writing.write(patterns, destinations, takeover)
+                refusals = await writing.write(piece, takeover)
             except NldError as error:
                 error.done = done
                 raise
             for refusal in refusals:
-                failures.add(refusal.error, piece[refusal.index])
-            done += len(piece) - len(refusals)
+                failures.add(refusal.error, piece.start + refusal.index)
+            done += len(piece.keys) - len(refusals)
         # Once the answer is on its way: nobody waits for a line of the log.
         asyncio.get_running_loop().call_soon(self._log, peer, operation, many, done, failures)
         if failures.count:

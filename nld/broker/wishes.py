@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from nld.errors import InvalidRecord, NldError
 from nld.kernel.table import KernelTable, Operation, Pattern
@@ -18,6 +19,20 @@ from nld.records.route import RouteRecord
 
 COMPLAINTS = 100
 """Bad destinations of one call that are told in full; the rest is counted."""
+
+
+class Piece(NamedTuple):
+    """Routes to be written at once, as columns.
+
+    ``start``         the place of the first one in the call.
+    ``patterns``, ``destinations``  as those of :class:`Wishes`; of one operation.
+    ``keys``          the mirror's, none twice.
+    """
+
+    start: int
+    patterns: Sequence[Pattern]
+    destinations: Sequence[bytes]
+    keys: Sequence[bytes]
 
 
 class Wishes:
@@ -93,16 +108,23 @@ class Wishes:
             done=0,
         )
 
-    def pieces(self, most: int) -> Iterator[range]:
-        """The places of the routes to be written at once, at most so many; none has a key twice.
+    def pieces(self, most: int) -> Iterator[Piece]:
+        """The routes to be written at once, at most so many; none has a key twice.
 
         What stands at a key is looked at before a piece is written and after it, so what comes between
         two routes of one key must not be in one piece with them.
         """
+        patterns, destinations = self.patterns, self.destinations
+        keys = keys_of(patterns, destinations)
+        unlike = len(set(keys)) == len(keys)
         start = 0
-        while start < len(self.patterns):
-            stop = start + self._unlike(start, start + most)
-            yield range(start, stop)
+        while start < len(keys):
+            stop = start + most
+            part = keys[start:stop]
+            if not unlike:
+                del part[_first_again(part) :]
+                stop = start + len(part)
+            yield Piece(start, patterns[start:stop], destinations[start:stop], part)
             start = stop
 
     def where(self, nth: int) -> tuple[int, int | None]:
@@ -111,22 +133,17 @@ class Wishes:
         listed = not isinstance(self._records.destinations[index], str)
         return index, nth - self._starts[index] if listed else None
 
-    def _unlike(self, start: int, stop: int) -> int:
-        """How many routes from ``start`` on have keys of their own."""
-        if len(self.patterns) - start == 1:
-            return 1
-        keys = keys_of(self.patterns[start:stop], self.destinations[start:stop])
-        seen = set(keys)
-        if len(seen) == len(keys):
-            return len(keys)
-        seen.clear()
-        for count, key in enumerate(keys):
-            if key in seen:
-                return count
-            seen.add(key)
-        raise AssertionError("a set is smaller than its list, which has nothing twice")
-
 
 def keys_of(patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[bytes]:
     """The mirror's key of each route."""
     return [pattern.place + destination for pattern, destination in zip(patterns, destinations, strict=True)]
+
+
+def _first_again(keys: Sequence[bytes]) -> int:
+    """The place of the first key that was there before; after the last one where all are unlike."""
+    seen: set[bytes] = set()
+    for place, key in enumerate(keys):
+        if key in seen:
+            return place
+        seen.add(key)
+    return len(keys)

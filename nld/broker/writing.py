@@ -11,12 +11,12 @@ pattern and what stands at the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from nld.broker.view import View
-from nld.broker.wishes import keys_of
+from nld.broker.wishes import Piece
 from nld.errors import ForeignRoute, KernelRefused, NldError, OutcomeUnknown, RouteNotFound
 from nld.kernel.comparison import asked_fields, difference, leg, without_leg_fields
 from nld.kernel.shape import Shape
@@ -42,15 +42,6 @@ class _Meant(NamedTuple):
     exactly: Pattern
 
 
-class _Piece(NamedTuple):
-    """Routes to be written at once, as columns; ``before`` is what was there."""
-
-    operation: Operation
-    keys: Sequence[bytes]
-    destinations: Sequence[bytes]
-    before: Sequence[_Pair]
-
-
 _Value = TypeVar("_Value")
 
 
@@ -61,12 +52,13 @@ class _Answers(dict[_Pair, _Value]):
         super().__init__()
         self._answer = answer
 
-    def settle(self, pairs: Iterable[_Pair]) -> None:
+    def settle(self, pairs: set[_Pair]) -> None:
         """Have an answer for each of these."""
         if len(self) > _REMEMBERED:
             self.clear()
-        for pair in set(pairs) - self.keys():
-            self[pair] = self._answer(*pair)
+        for pair in pairs:
+            if pair not in self:
+                self[pair] = self._answer(*pair)
 
 
 class Writing:
@@ -79,50 +71,46 @@ class Writing:
         self._threatened = _Answers(self._threatens)
         self._meant = _Answers(self._find)
 
-    async def write(
-        self, patterns: Sequence[Pattern], destinations: Sequence[bytes], takeover: bool
-    ) -> list[Refusal]:
-        """Write one piece, of one operation and without a key twice; what was not done, in order.
+    async def write(self, piece: Piece, takeover: bool) -> list[Refusal]:
+        """Write one piece; what was not done, in order.
 
         The view must be settled, and is so again afterwards.
 
         ``takeover``  routes of others may be altered.
         """
         view = self._view
+        patterns, destinations = piece.patterns, piece.destinations
         operation = patterns[0].operation
-        keys = keys_of(patterns, destinations)
         waited = view.writers.locked()
         async with view.writers:
             if waited or operation is not Operation.ADD:  # an add alters nothing that stands there
                 await view.settled()
-            before = list(zip(patterns, view.mirror.entries(keys), strict=True))
-            piece = _Piece(operation, keys, destinations, before)
+            before = view.mirror.entries(piece.keys)
             errors: dict[int, NldError] = {}
             if operation is Operation.DELETE:
-                patterns = self._exactly(piece, takeover, errors)
+                patterns = self._exactly(piece, before, takeover, errors)
             elif operation is not Operation.ADD and not takeover:
-                self._guard(piece, errors)
-            left: Sequence[int] = range(len(keys))
-            send: Sequence[Pattern] = patterns
+                self._guard(piece, before, errors)
+            left: Sequence[int] = range(len(patterns))
             if errors:
                 left = [index for index in left if index not in errors]
-                send = [patterns[index] for index in left]
+                patterns = [patterns[index] for index in left]
                 destinations = [destinations[index] for index in left]
             if left:
-                answers = await view.table.write(send, destinations)
+                answers = await view.table.write(patterns, destinations)
                 await view.settled()
                 errors |= {left[answer.index]: answer.error for answer in answers}
-                after = list(zip(patterns, view.mirror.entries(keys), strict=True))
-                self._read_back(piece, after, left, errors)
+                self._read_back(piece, before, left, errors)
         return [Refusal(index, errors[index]) for index in sorted(errors)]
 
     # -- before
 
-    def _guard(self, piece: _Piece, errors: dict[int, NldError]) -> None:
+    def _guard(self, piece: Piece, before: Sequence[Entry[Shape]], errors: dict[int, NldError]) -> None:
         """Refuse what would alter a foreign route."""
+        pairs = list(zip(piece.patterns, before, strict=True))
         threatened = self._threatened
-        threatened.settle(piece.before)
-        for index, pair in enumerate(piece.before):
+        threatened.settle(set(pairs))
+        for index, pair in enumerate(pairs):
             for shape in threatened[pair]:
                 if self._view.foreign(piece.keys[index], shape, self._own):
                     errors[index] = self._foreign(pair[0], piece.destinations[index], shape)
@@ -147,42 +135,42 @@ class Writing:
     # -- after
 
     def _read_back(
-        self, piece: _Piece, after: Sequence[_Pair], sent: Sequence[int], errors: dict[int, NldError]
+        self, piece: Piece, before: Sequence[Entry[Shape]], sent: Sequence[int], errors: dict[int, NldError]
     ) -> None:
         """Compare what the kernel has now with what was asked for, and look what became of the unknown."""
-        if piece.operation is Operation.DELETE:
+        operation = piece.patterns[0].operation
+        after = self._view.mirror.entries(piece.keys)
+        if operation is Operation.DELETE:
             for index in [index for index in sent if isinstance(errors.get(index), OutcomeUnknown)]:
-                meant = self._meant[piece.before[index]]
-                if meant is not None and meant.shape not in several(after[index][1]):
+                meant = self._meant[piece.patterns[index], before[index]]
+                if meant is not None and meant.shape not in several(after[index]):
                     del errors[index]
             return
         verdicts = self._verdicts
-        verdicts.settle(after)
-        before = piece.before
-        if not errors and self._all_well(after):
+        pairs = set(zip(piece.patterns, after, strict=True))
+        verdicts.settle(pairs)
+        if not errors and all(verdicts[pair] is None and self._is_own(pair[0]) for pair in pairs):
             return
-        replacing = piece.operation in (Operation.REPLACE, Operation.CHANGE)
+        replacing = operation in (Operation.REPLACE, Operation.CHANGE)
         ours = self._view.ours
         for index in sent:
-            pattern, _ = pair = after[index]
+            pattern = piece.patterns[index]
             error = errors.get(index)
-            wrong = verdicts[pair]
+            wrong = verdicts[pattern, after[index]]
             if error is None:
                 if wrong is not None:
                     errors[index] = self._unlike(pattern, piece.destinations[index], wrong)
                     continue
-            elif isinstance(error, OutcomeUnknown) and wrong is None and (replacing or not before[index][1]):
+            elif isinstance(error, OutcomeUnknown) and wrong is None and (replacing or not before[index]):
                 del errors[index]
             else:
                 continue
-            if pattern.route.protocol != self._own:
+            if not self._is_own(pattern):
                 ours[piece.keys[index]] = pattern.route.protocol
 
-    def _all_well(self, after: Sequence[_Pair]) -> bool:
-        """Whether all are as asked, under nld's own protocol."""
-        return all(
-            self._verdicts[pair] is None and pair[0].route.protocol == self._own for pair in set(after)
-        )
+    def _is_own(self, pattern: Pattern) -> bool:
+        """Whether the route's protocol says that it is nld's."""
+        return pattern.route.protocol == self._own
 
     def _unlike(self, pattern: Pattern, destination: bytes, field: str) -> KernelRefused:
         key = self._view.table.key_text(pattern, destination)
@@ -196,15 +184,18 @@ class Writing:
 
     # -- deleting
 
-    def _exactly(self, piece: _Piece, takeover: bool, errors: dict[int, NldError]) -> list[Pattern]:
+    def _exactly(
+        self, piece: Piece, before: Sequence[Entry[Shape]], takeover: bool, errors: dict[int, NldError]
+    ) -> list[Pattern]:
         """For each delete the pattern of the one route that it means, with all that is known of it.
 
         The kernel would take what a delete leaves out as a wildcard.
         """
+        pairs = list(zip(piece.patterns, before, strict=True))
         meant = self._meant
-        meant.settle(piece.before)
+        meant.settle(set(pairs))
         patterns = []
-        for index, pair in enumerate(piece.before):
+        for index, pair in enumerate(pairs):
             pattern, entry = pair
             found = meant[pair]
             if found is None:

@@ -29,6 +29,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from nld.errors import KernelUnavailable, NldError, OutcomeUnknown
 from nld.kernel.readiness import Readiness
@@ -42,6 +43,9 @@ REPLY_COST = 832
 
 WORKER_BYTES = 4096
 """Sends larger than this go through the worker thread; a smaller one returns within microseconds."""
+
+AHEAD = 4
+"""Most requests handed to the worker thread: the kernel need not wait for the event loop between two."""
 
 AT_ONCE = 16
 """Messages of a request that is sent without the sender task, when that is idle."""
@@ -57,6 +61,7 @@ class Request:
     ``replies``          messages of data that the kernel answered with.
     ``failures``         refusals by the message's place in the batch, from 0.
     ``acknowledgement``  the answer to the last message.
+    ``gone``             the kernel has had it; ``lost`` before that says why its answer will not be known.
     """
 
     size: int
@@ -65,6 +70,13 @@ class Request:
     replies: list[Message] = field(default_factory=list)
     failures: dict[int, Acknowledgement] = field(default_factory=dict)
     acknowledgement: Acknowledgement = SUCCESS
+    gone: bool = False
+    lost: OutcomeUnknown | KernelUnavailable | None = None
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more; if it has not been sent yet, it will not be."""
+        if not self.done.cancel() and not self.done.cancelled():
+            self.done.exception()  # asyncio would log a failure that nobody has looked at
 
 
 @dataclass(slots=True)
@@ -89,7 +101,8 @@ class Channel:
         self._budget = max(8, self.socket.granted.receive // (2 * REPLY_COST))
         self._outstanding: dict[Pending, Request] = {}
         self._weight = 0
-        self._sending = False
+        self._sending = 0
+        """Requests taken out of the queue that the kernel does not have yet."""
         self._queue: deque[Request] = deque()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
@@ -112,30 +125,38 @@ class Channel:
         Raises :class:`OutcomeUnknown` when the reply was lost, :class:`KernelUnavailable` when the
         channel is closed.  A refusal by the kernel is not raised: it is the ``acknowledgement``.
         """
-        return await self._do(1, lambda exchange: exchange.request(message_type, flags, payload))
+        request = self._submit(1, lambda exchange: exchange.request(message_type, flags, payload))
+        await request.done
+        return request
 
     async def batch(self, size: int, frames: Callable[[int], Data]) -> Request:
+        """As :meth:`submit`, and wait for the answer to the last message; raises as :meth:`request`."""
+        request = self.submit(size, frames)
+        await request.done
+        return request
+
+    def submit(self, size: int, frames: Callable[[int], Data]) -> Request:
         """Send ``size`` messages at once, at most :attr:`batch_limit`, of which the last has NLM_F_ACK.
 
-        ``frames``  makes them, given the sequence number of the first.
+        They go out behind what was submitted before.  ``done`` has the outcome, as :meth:`request` would
+        raise it; cancelled before its turn has come, nothing is sent.
 
-        Returns when the last one's answer is here; raises as :meth:`request`.
+        ``frames``  makes them, given the sequence number of the first.
         """
 
         def make(exchange: Exchange) -> tuple[Pending, Data]:
             pending = exchange.batch(size)
             return pending, frames(pending.first)
 
-        return await self._do(size, make)
+        return self._submit(size, make)
 
-    async def _do(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
+    def _submit(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
         request = Request(size, make, self._loop.create_future())
         if size <= AT_ONCE and not self._queue and not self._sending and self._has_room(size):
             self._send_at_once(request)
         else:
             self._queue.append(request)
             self._work.set()
-        await request.done
         return request
 
     def _has_room(self, size: int) -> bool:
@@ -148,17 +169,13 @@ class Channel:
         The kernel answers within sendmsg, so that no task has to be waited for.
         """
         pending, data = self._begin(request)
-        try:
-            self.socket.send(data)
-            self.counters.sent += request.size
-        except OSError as error:
-            self._fail(request, pending, send_failure(error, self.socket.fileno(), len(data)))
-        else:
-            while not request.done.done() and self._receive():
-                pass
+        self._went(request, pending, self._send(data))
+        while not request.done.done() and self._receive():
+            pass
 
     def _begin(self, request: Request) -> tuple[Pending, Data]:
         pending, data = request.make(self.exchange)
+        self._sending += 1
         self._outstanding[pending] = request
         self._weight += request.size
         return pending, data
@@ -167,8 +184,7 @@ class Channel:
         self.exchange.abandon(pending)
         if pending in self._outstanding:  # an overrun meanwhile has given it up already
             self._forget(pending)
-        if not request.done.done():
-            request.done.set_exception(error)
+        self._give_up(request, error)
 
     async def close(self) -> None:
         """Stop both tasks and close the socket; whatever waits gets :class:`KernelUnavailable`."""
@@ -180,10 +196,11 @@ class Channel:
         self._worker.shutdown(wait=True)
         self.socket.close()
         closed = KernelUnavailable("the netlink channel was closed", operation="send")
+        for request in self._outstanding.values():
+            request.gone = True  # the worker has ended
         self._abandon(closed)
         for request in self._queue:
-            if not request.done.done():
-                request.done.set_exception(closed)
+            self._give_up(request, closed)
         self._queue.clear()
 
     async def _sender(self) -> None:
@@ -191,23 +208,44 @@ class Channel:
             while not self._queue:
                 self._work.clear()
                 await self._work.wait()
-            request = self._queue.popleft()
+            request = self._queue[0]
             if request.done.cancelled():
+                self._queue.popleft()
                 continue
-            self._sending = True
-            while not self._has_room(request.size):
+            if self._sending >= AHEAD or not self._has_room(request.size):
                 self._room.clear()
                 await self._room.wait()
+                continue
+            self._queue.popleft()
             pending, data = self._begin(request)
-            try:
-                if len(data) > WORKER_BYTES:
-                    await self._loop.run_in_executor(self._worker, self.socket.send, data)
-                else:
-                    self.socket.send(data)
-                self.counters.sent += request.size
-            except OSError as error:
-                self._fail(request, pending, send_failure(error, self.socket.fileno(), len(data)))
-            self._sending = False
+            if len(data) > WORKER_BYTES or self._sending > 1:  # what is small does not overtake
+                job = self._loop.run_in_executor(self._worker, self._send, data)
+                job.add_done_callback(partial(self._sent, request, pending))
+            else:
+                self._went(request, pending, self._send(data))
+
+    def _send(self, data: Data) -> NldError | None:
+        """Hand it to the kernel, in whatever thread; why that failed, or None."""
+        try:
+            self.socket.send(data)
+        except OSError as error:
+            return send_failure(error, self.socket.fileno(), len(data))
+        return None
+
+    def _sent(self, request: Request, pending: Pending, job: asyncio.Future[NldError | None]) -> None:
+        self._went(request, pending, job.result())
+
+    def _went(self, request: Request, pending: Pending, error: NldError | None) -> None:
+        """A request has been sent, or could not be."""
+        self._sending -= 1
+        self._room.set()
+        request.gone = True
+        if error is not None:
+            self._fail(request, pending, error)
+            return
+        self.counters.sent += request.size
+        if request.lost is not None:
+            self._give_up(request, request.lost)
 
     async def _receiver(self) -> None:
         while True:
@@ -262,7 +300,15 @@ class Channel:
         )
 
     def _abandon(self, error: OutcomeUnknown | KernelUnavailable) -> None:
+        """What is still to be sent is given up when it has been: then whoever looks sees what it did."""
         for pending in self.exchange.abandon_all():
             request = self._forget(pending)
-            if not request.done.done():
-                request.done.set_exception(error)
+            if request.gone:
+                self._give_up(request, error)
+            else:
+                request.lost = error
+
+    @staticmethod
+    def _give_up(request: Request, error: NldError) -> None:
+        if not request.done.done():
+            request.done.set_exception(error)

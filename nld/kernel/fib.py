@@ -5,8 +5,8 @@ Three sockets: requests (a :class:`Channel`), notifications (a :class:`Listener`
 notifications sort into news of routes and news of their surroundings; what goes on the wire is
 ``translation.py``'s business, and what it means to anybody is the broker's.
 
-Bounds: a batch is cut so that all its refusals fit in the request socket's receive buffer and all its
-notifications in the listener's, since the listener is drained before the next piece is sent.
+Bounds: a send is cut so that all its refusals fit in the request socket's receive buffer, a piece so that all
+its notifications fit in the listener's, since that is drained before the next piece is sent.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ GROUPS = (
     RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV6_ROUTE, RTNLGRP.IPV6_RULE, RTNLGRP.NEXTHOP,
 )  # fmt: skip
 
-PIECE = 512
+PIECE = 2048
 """Routes that are written at once, of one call; between two pieces others get their turn."""
 
 
@@ -138,11 +138,11 @@ class FibTable(Vocabulary):
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
-        notifications = self.listener.socket.granted.receive // (2 * NOTIFICATION_COST)
-        return max(1, min(self.channel.batch_limit, notifications, PIECE))
+        granted = self.listener.socket.granted
+        return max(1, min(granted.receive // (2 * NOTIFICATION_COST), PIECE))
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
-        """Send the routes in as few sends as the buffers allow."""
+        """Send the routes, in as few sends as is good for all."""
         return await send(self.channel, patterns, destinations, self._explain, self.drain)
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:

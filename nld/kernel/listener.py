@@ -34,9 +34,16 @@ FEW = 2
 """Datagrams read one by one before bursts begin.  Most often there is none, or the one of a single write:
 poll(2) tells that at a third of the price of finding nothing, and ctypes is dearer still."""
 
+CHUNK = 512
+"""Datagrams read before they are handed on, while the kernel goes on making others."""
+
 BURST = 4096
 """Datagrams read before the event loop gets a turn: more than come while watchers are told of the last ones,
 else the listener would fall behind for ever.  They take some 6 ms."""
+
+PAUSE = 0.001
+"""Seconds between a look that found the queue empty and the next wake.  Changes come in storms: to wake for
+each of them would cost more than to read it, and would slow down the kernel that makes them."""
 
 
 @dataclass(slots=True)
@@ -96,14 +103,27 @@ class Listener:
             if self._take():
                 await asyncio.sleep(0)
             else:
+                await asyncio.sleep(PAUSE)
                 self._readiness.clear()
 
     def _take(self) -> bool:
         """Read up to BURST datagrams and hand them on; False when the queue is empty."""
+        more = True
+        taken = 0
+        while more and taken < BURST:
+            datagrams, more, lost = self._read()
+            taken += len(datagrams)
+            if datagrams or lost:
+                self._hand_on(datagrams, lost)
+        return more
+
+    def _read(self) -> tuple[list[bytes], bool, bool]:
+        """Up to CHUNK datagrams (after a loss: all there are), whether there may be more, and whether some
+        were lost."""
         datagrams: list[bytes] = []
         lost = False
         more = True
-        while more and (len(datagrams) < BURST or lost):
+        while more and (len(datagrams) < CHUNK or lost):
             try:
                 if len(datagrams) >= FEW:
                     some, more = self._burst.take()
@@ -118,8 +138,9 @@ class Listener:
                 lost = True
             else:
                 datagrams += some
-        if not datagrams and not lost:
-            return more
+        return datagrams, more, lost
+
+    def _hand_on(self, datagrams: list[bytes], lost: bool) -> None:
         messages, broken = _cut(datagrams)
         self.counters.received += len(messages)
         self.counters.malformed += broken
@@ -130,7 +151,6 @@ class Listener:
         if lost or broken:
             self.counters.overruns += 1
             self._overrun()
-        return more
 
 
 def _cut(datagrams: list[bytes]) -> tuple[list[BulkCut], int]:

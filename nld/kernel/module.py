@@ -60,7 +60,7 @@ from nld.records import LookupQuestion, Names, RouteRecord
 
 log = structlog.get_logger("nld.module")
 
-PIECE = 512
+PIECE = 2048
 """Routes that are written at once, of one call; as for the FIB."""
 
 DIALECT = Dialect(
@@ -251,12 +251,11 @@ class ModuleTable(Vocabulary):
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
-        attachment = self._attached()
-        notifications = attachment.listener.socket.granted.receive // (2 * NOTIFICATION_COST)
-        return max(1, min(attachment.channel.batch_limit, notifications, PIECE))
+        granted = self._attached().listener.socket.granted
+        return max(1, min(granted.receive // (2 * NOTIFICATION_COST), PIECE))
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
-        """Send the routes in as few sends as the buffers allow."""
+        """Send the routes, in as few sends as is good for all."""
         return await send(self._attached().channel, patterns, destinations, self._explain, self.drain)
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:

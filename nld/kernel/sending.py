@@ -1,8 +1,11 @@
-"""Sending: routes to be written, in order, in as few sends as a channel allows.
+"""Sending: routes to be written, in order, in a few sends that follow each other closely.
 
 Consecutive routes share a send whatever their patterns are; only its last message asks for an
-acknowledgement, and each failure names the message that it is about.  A send whose answer was lost, or
-that could not be sent, says nothing about the others: its routes get that error, each for itself.
+acknowledgement, and each failure names the message that it is about.  All sends are handed to the channel
+at once: while the kernel works through one, the notifications of the one before it are taken in.
+
+A send whose answer was lost, or that could not be sent, says nothing about the others: its routes get that
+error, each for itself.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from nld.netlink.template import Template, frames
 
 SEND_BYTES = 64 * 1024
 """Most bytes of one send. The kernel works through it within sendmsg; a longer one only adds delay."""
+SEND = 512
+"""Most routes of one send: the kernel's millisecond, and some microseconds to hand it over."""
 
 Explain = Callable[[Acknowledgement, Pattern, bytes], NldError]
 """The error for a refusal of one route, from its pattern and destination."""
@@ -33,28 +38,37 @@ async def send(
 ) -> list[Refusal]:
     """What was not written, by its place in the two columns.
 
-    ``sent``  called between two sends, to take in the notifications of the first.
+    ``sent``  called after each send but the last, to take in its notifications.
     """
     templates = [pattern.template for pattern in patterns]
+    sends = list(_sends(templates, channel.batch_limit))
+    requests = [
+        channel.submit(stop - start, partial(frames, templates[start:stop], destinations[start:stop]))
+        for start, stop in sends
+    ]
     refusals: list[Refusal] = []
-    for start, stop in _sends(templates, channel.batch_limit):
-        if start:
-            sent()
-        part = destinations[start:stop]
-        try:
-            request = await channel.batch(stop - start, partial(frames, templates[start:stop], part))
-        except (OutcomeUnknown, KernelRefused) as error:
-            refusals += [Refusal(index, copy.copy(error)) for index in range(start, stop)]
-        else:
-            for at, acknowledgement in request.failures.items():
-                explained = explain(acknowledgement, patterns[start + at], part[at])
-                refusals.append(Refusal(start + at, explained))
+    try:
+        for (start, stop), request in zip(sends, requests, strict=True):
+            if start:
+                sent()
+            try:
+                await request.done
+            except (OutcomeUnknown, KernelRefused) as error:
+                refusals += [Refusal(index, copy.copy(error)) for index in range(start, stop)]
+            else:
+                for at, acknowledgement in request.failures.items():
+                    index = start + at
+                    explained = explain(acknowledgement, patterns[index], destinations[index])
+                    refusals.append(Refusal(index, explained))
+    finally:
+        for request in requests:
+            request.abandon()
     return refusals
 
 
 def _sends(templates: Sequence[Template], most: int) -> Iterator[tuple[int, int]]:
     """Where each send starts and stops."""
     longest = max(len(template.message) for template in set(templates))
-    step = max(1, min(most, SEND_BYTES // longest))
+    step = max(1, min(most, SEND, SEND_BYTES // longest))
     for start in range(0, len(templates), step):
         yield start, min(start + step, len(templates))

@@ -104,16 +104,16 @@ async def what_was_refused_before_stays_refused() -> None:
 async def a_channel_that_goes_says_how_far_it_came() -> None:
     async with Losing() as losing:
         step = losing.table.piece
-        batch = losing.table.channel.batch
+        submit = losing.table.channel.submit
 
-        async def gone(size: int, frames: Callable[[int], Any]) -> Any:
+        def gone(size: int, frames: Callable[[int], Any]) -> Any:
             if losing.view.mirror.at(last):
                 raise KernelUnavailable("the netlink channel was closed", operation="send")
-            return await batch(size, frames)
+            return submit(size, frames)
 
         wishes = Wishes(losing.table, Operation.ADD, Records.read(records(step)))
         last = keys_of(wishes.patterns, wishes.destinations)[-1]
-        losing.table.channel.batch = gone  # type: ignore[method-assign]
+        losing.table.channel.submit = gone  # type: ignore[method-assign]
         error = await losing.failing(Operation.ADD, records(3 * step))
         assert (error.name, error.done) == ("io.nld.KernelUnavailable", step)
 

@@ -53,12 +53,15 @@ def test_pieces(parts: list[tuple[list[int], int | None, bool]], most: int) -> N
     all_of = wishes(records)
     keys = keys_of(all_of.patterns, all_of.destinations)
     pieces = list(all_of.pieces(most))
-    assert [nth for piece in pieces for nth in piece] == list(range(len(keys)))
-    for piece, following in zip(pieces, [*pieces[1:], range(0)], strict=False):
-        inside = [keys[nth] for nth in piece]
+    assert [key for piece in pieces for key in piece.keys] == keys
+    assert [pattern for piece in pieces for pattern in piece.patterns] == all_of.patterns
+    assert [destination for piece in pieces for destination in piece.destinations] == all_of.destinations
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=False):
+        inside = piece.keys
+        assert keys[piece.start] == inside[0]
         assert len(set(inside)) == len(inside) <= most
         if following:  # it ends for a reason
-            assert len(inside) == most or keys[following.start] in inside
+            assert len(inside) == most or following.keys[0] in inside
     places = [
         (index, position) for index, (numbers, *_) in enumerate(parts) for position in range(len(numbers))
     ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import subprocess
+import threading
 
 import pytest
 
 from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
-from nld.kernel.channel import AT_ONCE, Channel
+from nld.kernel.channel import AT_ONCE, WORKER_BYTES, Channel
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.netlink.header import Flag
 from nld.netlink.registry import AF, RTM
@@ -110,6 +112,38 @@ async def small_and_large() -> None:
     await channel.close()
 
 
+async def lost_while_on_its_way() -> None:
+    """Whoever is told that an outcome is unknown, and looks, sees what the kernel has done by then."""
+    channel = Channel(NETLINK_ROUTE, receive_buffer=4 << 20)
+    size = 2 * WORKER_BYTES // len(ADD.message)
+    kernel = channel.socket.send
+    arrived, held = threading.Event(), threading.Event()
+
+    def held_up(data: bytes | memoryview) -> None:
+        arrived.set()
+        held.wait(60)
+        kernel(data)
+
+    channel.socket.send = held_up  # type: ignore[method-assign]
+    waiting = [
+        channel.submit(size, lambda first: ADD.frames(addresses(size), first)),
+        channel.submit(size, lambda first: DELETE.frames(addresses(size), first)),
+    ]
+    await asyncio.to_thread(arrived.wait, 60)
+    channel._overrun()
+    await asyncio.sleep(0)
+    assert not any(request.done.done() for request in waiting)
+    held.set()
+    for request in waiting:
+        with pytest.raises(OutcomeUnknown):
+            await request.done
+    words = ["ip", "route", "show", "type", "blackhole"]
+    shown = await asyncio.to_thread(subprocess.run, words, capture_output=True, check=True)
+    assert shown.stdout == b""
+    assert channel.counters.sent == 2 * size
+    await channel.close()
+
+
 async def lookup() -> None:
     ip("route add 10.0.0.0/8 via 192.0.2.2")
     channel = Channel(NETLINK_ROUTE)
@@ -121,7 +155,17 @@ async def lookup() -> None:
 
 @pytest.mark.namespace
 @pytest.mark.parametrize(
-    "what", [all_fail, some_fail, replies_are_lost, closed, cancelled, small_and_large, lookup]
+    "what",
+    [
+        all_fail,
+        some_fail,
+        replies_are_lost,
+        closed,
+        cancelled,
+        small_and_large,
+        lost_while_on_its_way,
+        lookup,
+    ],
 )
 def test_channel(what: object) -> None:
     assert callable(what)
@@ -156,7 +200,7 @@ async def test_an_overrun_while_a_send_fails_does_not_end_the_sender(monkeypatch
 
     monkeypatch.setattr(channel.socket, "send", send)
     for _ in range(2):
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(KernelRefused):  # what could not be sent is known, whatever else was lost
             await channel.request(16, 0, b"")
         await asyncio.sleep(0)
         assert not any(task.done() for task in channel.tasks)
