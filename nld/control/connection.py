@@ -4,6 +4,7 @@ States, and what ends them:
 
     reading   no call runs; the next frame starts one
     running   a task answers a call; input is kept until it is done, and reading stops when much is kept
+              (a prompt method with nothing to wait for has answered before there is a task)
     closing   nothing more is read; what was written is flushed
 
 Flow control in both directions.  Input: while a call runs at most ``READ_AHEAD`` bytes and one read are
@@ -20,7 +21,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, cast
+import types
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
@@ -39,6 +42,8 @@ READ_AHEAD = 64 * 1024
 """Bytes of further input that are taken while a call runs (sd-varlink reads 64 KiB at a time)."""
 WRITE_AHEAD = 64 * 1024
 """Bytes of unread replies after which nothing more is produced for a peer."""
+PROMPT_BYTES = 4096
+"""Longest frame of a call that is answered within the turn of the loop that brought it."""
 
 _log = structlog.get_logger(__name__)
 _request_numbers = itertools.count(1)
@@ -188,8 +193,19 @@ class Connection(asyncio.Protocol):
         if isinstance(method, Stream):
             name = "endless" if method.last is None else "stream"
             self._task = loop.create_task(self._stream(call, method), name=name)
+        elif method.prompt and len(frame) <= PROMPT_BYTES:
+            self._answer_at_once(call, method)
         else:
             self._task = loop.create_task(self._answer(call, method), name="call")
+
+    def _answer_at_once(self, call: Call, method: Method) -> None:
+        """Run a call as far as it gets without waiting: mostly to its end, a turn of the loop earlier."""
+        answer = self._answer(call, method)
+        try:
+            waits_for = answer.send(None)
+        except StopIteration:
+            return
+        self._task = self._server.loop.create_task(_rest(answer, waits_for), name="call")
 
     def _resume(self) -> None:
         if self._task is None and self._writable is None and not self._transport.is_closing():
@@ -235,9 +251,13 @@ class Connection(asyncio.Protocol):
             await self._writable.wait()
 
     def _done(self) -> None:
+        at_once = self._task is None
         self._task = None
         if self._closing:
             self._close()
+        elif at_once:
+            if self._decoder.pending or self._eof:  # others want to be served too
+                self._server.loop.call_soon(self._resume)
         elif self._writable is None:
             self._advance()
 
@@ -279,3 +299,22 @@ class Connection(asyncio.Protocol):
             (self._transport.resume_reading if reading else self._transport.pause_reading)()
         self._held = pending if self._writable is None else self.held
         self._server.hold(self, self._held)
+
+
+async def _rest(begun: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    """The rest of a coroutine that was begun outside of a task and now waits for something."""
+    await _steps(begun, waits_for)
+
+
+@types.coroutine
+def _steps(begun: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    try:
+        while True:
+            try:
+                value = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - a cancellation, too, is for what was begun
+                waits_for = begun.throw(error)
+            else:
+                waits_for = begun.send(value)
+    except StopIteration:
+        return

@@ -45,6 +45,7 @@ class Method:
     ``authorize``   called with the peer before the parameters are looked at, so that a peer that may
                     not call cannot make the daemon work; raises nld.errors.PermissionDenied.
     ``about``       documentation for the interface description; paragraphs are kept.
+    ``prompt``      the handler seldom waits, and needs no task of its own before it does.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Method:
     handler: Callable[[Peer, Any], Awaitable[Reply]]
     authorize: Callable[[Peer], None] = anyone
     about: str = ""
+    prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

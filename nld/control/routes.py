@@ -121,7 +121,8 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             )
             return RawReply(b"%d" % done, "done")
 
-        return Method(operation.value.capitalize(), WriteParameters, WriteReply, handler, writers_only, about)
+        name = operation.value.capitalize()
+        return Method(name, WriteParameters, WriteReply, handler, writers_only, about, prompt=True)
 
     async def get(peer: Peer, parameters: GetParameters) -> Reply:
         text = await broker.get(peer, parameters.key, parameters.form or "full", parameters.kernel)
@@ -180,7 +181,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             write(Operation.DELETE, "Delete routes; the fields that are given must match."),
             Method(
                 "Get", GetParameters, RoutesReply, get,
-                about="The routes with exactly this key. RouteNotFound when there is none.",
+                about="The routes with exactly this key. RouteNotFound when there is none.", prompt=True,
             ),
             Method(
                 "Lookup", LookupParameters, LookupReply, lookup,

@@ -11,7 +11,7 @@ error, each for itself.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from nld.errors import KernelRefused, NldError, OutcomeUnknown
@@ -41,7 +41,7 @@ async def send(
     ``sent``  called after each send but the last, to take in its notifications.
     """
     templates = [pattern.template for pattern in patterns]
-    sends = list(_sends(templates, channel.batch_limit))
+    sends = _sends(templates, channel.batch_limit)
     requests = [
         channel.submit(stop - start, partial(frames, templates[start:stop], destinations[start:stop]))
         for start, stop in sends
@@ -66,9 +66,11 @@ async def send(
     return refusals
 
 
-def _sends(templates: Sequence[Template], most: int) -> Iterator[tuple[int, int]]:
+def _sends(templates: Sequence[Template], most: int) -> list[tuple[int, int]]:
     """Where each send starts and stops."""
+    count = len(templates)
+    if count == 1:
+        return [(0, 1)]
     longest = max(len(template.message) for template in set(templates))
     step = max(1, min(most, SEND, SEND_BYTES // longest))
-    for start in range(0, len(templates), step):
-        yield start, min(start + step, len(templates))
+    return [(start, min(start + step, count)) for start in range(0, count, step)]

@@ -64,15 +64,15 @@ class Gate(Parameters):
 class Gates:
     """An interface whose calls wait until the test lets them go."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompt: bool) -> None:
         self.open: dict[str, asyncio.Event] = {}
         self.order: list[str] = []
         self.cancelled: list[str] = []
         self.interface = Interface(
             "io.gate",
             (
-                Method("Pass", Gate, NoParameters, self._pass),
-                Method("Break", NoParameters, NoParameters, self._break),
+                Method("Pass", Gate, NoParameters, self._pass, prompt=prompt),
+                Method("Break", NoParameters, NoParameters, self._break, prompt=prompt),
                 Stream("Fail", NoParameters, NoParameters, self._fail, last=RawReply(b"{}")),
             ),
         )
@@ -99,8 +99,15 @@ class Gates:
         return json.dumps({"method": "io.gate.Pass", "parameters": {"name": name}} | members).encode() + b"\0"
 
 
-async def test_pipelined_calls_are_answered_in_order_one_at_a_time(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+@pytest.fixture(params=[False, True], ids=["task", "prompt"])
+def gates(request: pytest.FixtureRequest) -> Gates:
+    """Whether a task runs its calls, or they begin without one, is nothing that a peer can tell."""
+    return Gates(request.param)
+
+
+async def test_pipelined_calls_are_answered_in_order_one_at_a_time(
+    tmp_path: Path, dial: Dial, gates: Gates
+) -> None:
     async with running(serve(StubBroker(), extra=(gates.interface,)), tmp_path / "s") as path:
         reader, writer = await dial(path)
         writer.write(gates.call("a") + gates.call("b") + STATUS)
@@ -116,8 +123,24 @@ async def test_pipelined_calls_are_answered_in_order_one_at_a_time(tmp_path: Pat
         assert gates.order == ["a", "a done", "b", "b done"]
 
 
-async def test_a_oneway_call_runs_and_is_not_answered(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+async def test_who_sends_many_calls_at_once_does_not_hold_up_the_others(
+    tmp_path: Path, dial: Dial, gates: Gates
+) -> None:
+    many = [f"a{number}" for number in range(50)]
+    for name in [*many, "b"]:
+        gates.open[name] = asyncio.Event()
+        gates.open[name].set()
+    async with running(serve(StubBroker(), extra=(gates.interface,)), tmp_path / "s") as path:
+        reader, writer = await dial(path)
+        other_reader, other_writer = await dial(path)
+        writer.write(b"".join(map(gates.call, many)))
+        other_writer.write(gates.call("b"))
+        assert [(await frame(reader))["parameters"]["name"] for _ in many] == many
+        assert (await frame(other_reader))["parameters"]["name"] == "b"
+    assert gates.order.index("b done") < len(many)
+
+
+async def test_a_oneway_call_runs_and_is_not_answered(tmp_path: Path, dial: Dial, gates: Gates) -> None:
     async with running(serve(StubBroker(), extra=(gates.interface,)), tmp_path / "s") as path:
         reader, writer = await dial(path)
         unknown = b'{"method":"io.gate.Unknown","oneway":true}\0'
@@ -129,8 +152,7 @@ async def test_a_oneway_call_runs_and_is_not_answered(tmp_path: Path, dial: Dial
         assert await frame(reader) == {"parameters": {"version": "1", "uid": os.getuid()}}
 
 
-async def test_a_busy_or_stalled_peer_delays_nobody(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+async def test_a_busy_or_stalled_peer_delays_nobody(tmp_path: Path, dial: Dial, gates: Gates) -> None:
     async with running(serve(StubBroker(), extra=(gates.interface,)), tmp_path / "s") as path:
         stalled = [await dial(path) for _ in range(3)]
         stalled[0][1].write(gates.call("a"))
@@ -144,8 +166,9 @@ async def test_a_busy_or_stalled_peer_delays_nobody(tmp_path: Path, dial: Dial) 
         gates.open["a"].set()
 
 
-async def test_input_that_comes_while_a_call_runs_is_bounded(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+async def test_input_that_comes_while_a_call_runs_is_bounded(
+    tmp_path: Path, dial: Dial, gates: Gates
+) -> None:
     server = serve(StubBroker(), extra=(gates.interface,))
     async with running(server, tmp_path / "s") as path:
         reader, writer = await dial(path)
@@ -214,8 +237,7 @@ async def test_a_stream_ends_with_its_peer(tmp_path: Path, dial: Dial) -> None:
         await until(lambda: server.connections == 0)
 
 
-async def test_a_call_is_finished_although_its_peer_is_gone(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+async def test_a_call_is_finished_although_its_peer_is_gone(tmp_path: Path, dial: Dial, gates: Gates) -> None:
     server = serve(StubBroker(), extra=(gates.interface,))
     async with running(server, tmp_path / "s") as path:
         _, writer = await dial(path)
@@ -310,8 +332,8 @@ async def test_who_may_not_write_is_refused_before_parameters_are_read(tmp_path:
         assert broker.calls == []
 
 
-async def test_a_bug_is_an_error_and_not_the_end(tmp_path: Path, dial: Dial) -> None:
-    async with running(serve(StubBroker(), extra=(Gates().interface,)), tmp_path / "s") as path:
+async def test_a_bug_is_an_error_and_not_the_end(tmp_path: Path, dial: Dial, gates: Gates) -> None:
+    async with running(serve(StubBroker(), extra=(gates.interface,)), tmp_path / "s") as path:
         reader, writer = await dial(path)
         writer.write(b'{"method":"io.gate.Break"}\0{"method":"io.gate.Fail","more":true}\0' + STATUS)
         answer = await frame(reader)
@@ -322,8 +344,7 @@ async def test_a_bug_is_an_error_and_not_the_end(tmp_path: Path, dial: Dial) -> 
         assert "version" in (await frame(reader))["parameters"]
 
 
-async def test_close_ends_streams_and_lets_calls_finish(tmp_path: Path, dial: Dial) -> None:
-    gates = Gates()
+async def test_close_ends_streams_and_lets_calls_finish(tmp_path: Path, dial: Dial, gates: Gates) -> None:
     broker = StubBroker()
     server = serve(broker, extra=(gates.interface,))
     await server.start(listen(tmp_path / "s"))
