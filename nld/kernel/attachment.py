@@ -140,10 +140,20 @@ def _another(number: int) -> str:
 
 async def loaded_anew() -> None:
     """Return when a module is there that was not there now; or the old one still, after a while."""
+    now = _which()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RELEASED):
-            await _until(lambda: not LOADED.exists())
+            await _until(lambda: _which() != now)
     await _until(_is_live)
+
+
+def _which() -> int | None:
+    """Tells the module that is loaded from the one before, however quickly they were exchanged: its inode
+    number in sysfs, or None where there is no module."""
+    try:
+        return LOADED.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 async def _until(condition: Callable[[], bool]) -> None:

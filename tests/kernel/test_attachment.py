@@ -115,6 +115,25 @@ async def test_loaded_anew_means_gone_and_come(monkeypatch: pytest.MonkeyPatch, 
     assert looks == ["gone", "coming", "live"]
 
 
+async def test_a_quick_exchange_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Unloaded and loaded between two looks."""
+    for name in ("nld", "next"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "initstate").write_text("live\n")
+    turns = 0
+
+    async def turn(seconds: float) -> None:
+        nonlocal turns
+        turns += 1
+        (tmp_path / "nld").rename(tmp_path / "before")
+        (tmp_path / "next").rename(tmp_path / "nld")
+
+    monkeypatch.setattr(attachment, "LOADED", tmp_path / "nld")
+    monkeypatch.setattr(asyncio, "sleep", turn)
+    await loaded_anew()
+    assert turns == 1
+
+
 async def test_a_module_that_stays_is_taken_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "initstate").write_text("live\n")
     monkeypatch.setattr(attachment, "LOADED", tmp_path)
