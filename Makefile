@@ -20,7 +20,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layers.py tests/test_docstrings.py
-	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup --durations 20 \
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --durations 20 \
 	    -m "not soak and not bench and not sanitize" --ignore tests/test_layers.py --ignore tests/test_docstrings.py
 
 bench: .venv/installed-dev

@@ -26,14 +26,8 @@ NEEDING = {"room", "stand"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a namespace, and skip it where there can be none; then sort into lanes.
-
-    A lane is what one process runs from its first test to its last (``--dist loadgroup``): those of a
-    file, or of a machine.  The machines are slow, so when there are several processes they go first.
-    """
+    """Mark what needs a namespace, and skip it where there can be none; in several processes, take turns."""
     for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
         if NEEDING & set(getattr(item, "fixturenames", ())):
             item.add_marker("namespace")
     marked = [item for item in items if item.get_closest_marker("namespace")]
@@ -41,4 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=f"no private network namespace: {reason}"))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: "vm" not in item.keywords)
+        from tests.lanes import turn
+
+        items.sort(key=lambda item: turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file's tests stay together, and a machine's."""
+    from tests.lanes import Lanes
+
+    return Lanes(config, log)

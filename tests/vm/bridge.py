@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import Any, cast
@@ -111,7 +110,7 @@ class Bridge:
         mark = item.get_closest_marker("machine")
         timeout = float(mark.kwargs.get("timeout", DEFAULT_TIMEOUT)) if mark else DEFAULT_TIMEOUT
         try:
-            reports = self._inside.wait_for(node_id(item), timeout)
+            reports = self._inside.wait_for(item.nodeid, timeout)
         except MachineError as error:
             self._leave()
             return [_failed(item, str(error))]
@@ -191,11 +190,6 @@ def machine_name(item: pytest.Item) -> str:
     return str(callspec.params["on"]) if callspec else DEFAULT_MACHINES[0]
 
 
-def node_id(item: pytest.Item) -> str:
-    """Return a test's name inside: without the lane that a run in several processes adds to it."""
-    return re.sub(r"@[^]@]*$", "", item.nodeid)
-
-
 def _passed() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED if name in os.environ}
 
@@ -205,7 +199,7 @@ def _rest(item: pytest.Item) -> list[str]:
     items = item.session.items
     rest = items[items.index(item) :]
     name = machine_name(item)
-    return [node_id(one) for one in rest if one.path.is_relative_to(GUEST_DIR) and machine_name(one) == name]
+    return [one.nodeid for one in rest if one.path.is_relative_to(GUEST_DIR) and machine_name(one) == name]
 
 
 def _cannot(item: pytest.Item, reason: str) -> pytest.TestReport:

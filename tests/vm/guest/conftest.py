@@ -30,7 +30,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker("vm")
-    item.add_marker(pytest.mark.xdist_group(f"machine {bridge.machine_name(item)}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
