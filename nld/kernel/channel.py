@@ -3,10 +3,9 @@
 Requests are put into a queue.  The **sender task** takes them out in order, sends each with one
 sendmsg, and holds back while more replies are outstanding than the receive buffer can surely hold.
 The **receiver task** sleeps until the event loop says that the descriptor is readable, drains it, and
-lets the exchange (``nld.netlink.exchange``)
-say which reply belongs to which request.  A small request that finds both idle is sent and answered on
-the spot: the kernel has answered when sendmsg returns, and a turn of the event loop would cost more than
-that.
+lets the exchange (``nld.netlink.exchange``) say which reply belongs to which request.  A small request
+that finds both idle is sent and answered on the spot: the kernel has answered when sendmsg returns, and a
+turn of the event loop would cost more than that.
 
 A *batch* is several framed messages in one send, where only the last asks for an acknowledgement.  The
 kernel works through them in order and reports every failure with its sequence number, asked or not; so
@@ -180,7 +179,7 @@ class Channel:
         self._weight += request.size
         return pending, data
 
-    def _fail(self, request: Request, pending: Pending, error: NldError) -> None:
+    def _fail(self, request: Request, pending: Pending, error: BaseException) -> None:
         self.exchange.abandon(pending)
         if pending in self._outstanding:  # an overrun meanwhile has given it up already
             self._forget(pending)
@@ -233,9 +232,10 @@ class Channel:
         return None
 
     def _sent(self, request: Request, pending: Pending, job: asyncio.Future[NldError | None]) -> None:
-        self._went(request, pending, job.result())
+        # Whatever else went wrong there is a bug, and is told to whoever waits: nothing hangs.
+        self._went(request, pending, job.exception() or job.result())
 
-    def _went(self, request: Request, pending: Pending, error: NldError | None) -> None:
+    def _went(self, request: Request, pending: Pending, error: BaseException | None) -> None:
         """A request has been sent, or could not be."""
         self._sending -= 1
         self._room.set()
@@ -309,6 +309,6 @@ class Channel:
                 request.lost = error
 
     @staticmethod
-    def _give_up(request: Request, error: NldError) -> None:
+    def _give_up(request: Request, error: BaseException) -> None:
         if not request.done.done():
             request.done.set_exception(error)
