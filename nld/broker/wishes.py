@@ -114,18 +114,16 @@ class Wishes:
         What stands at a key is looked at before a piece is written and after it, so what comes between
         two routes of one key must not be in one piece with them.
         """
-        patterns, destinations = self.patterns, self.destinations
-        keys = keys_of(patterns, destinations)
-        unlike = len(set(keys)) == len(keys)
         start = 0
-        while start < len(keys):
-            stop = start + most
-            part = keys[start:stop]
-            if not unlike:
-                del part[_first_again(part) :]
-                stop = start + len(part)
-            yield Piece(start, patterns[start:stop], destinations[start:stop], part)
-            start = stop
+        while start < len(self.patterns):
+            patterns = self.patterns[start : start + most]
+            destinations = self.destinations[start : start + most]
+            keys = keys_of(patterns, destinations)
+            if len(set(keys)) < len(keys):
+                unlike = _first_again(keys)
+                patterns, destinations, keys = patterns[:unlike], destinations[:unlike], keys[:unlike]
+            yield Piece(start, patterns, destinations, keys)
+            start += len(keys)
 
     def where(self, nth: int) -> tuple[int, int | None]:
         """The n-th route's record in the call, and its place in that record's list, None without a list."""
@@ -140,10 +138,10 @@ def keys_of(patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[
 
 
 def _first_again(keys: Sequence[bytes]) -> int:
-    """The place of the first key that was there before; after the last one where all are unlike."""
+    """The place of the first key that was there before; how many there are where all are unlike."""
     seen: set[bytes] = set()
-    for place, key in enumerate(keys):
+    for key in keys:
         if key in seen:
-            return place
+            break
         seen.add(key)
-    return len(keys)
+    return len(seen)

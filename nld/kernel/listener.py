@@ -30,6 +30,9 @@ NOTIFICATION_COST = 1280
 """Bytes of receive buffer that one queued route notification takes at most, without long multipath
 (measured: its skb's true size)."""
 
+LEAST_COST = 512
+"""Bytes of receive buffer that a queued datagram takes at least (an skb and its head)."""
+
 FEW = 2
 """Datagrams read one by one before bursts begin.  Most often there is none, or the one of a single write:
 poll(2) tells that at a third of the price of finding nothing, and ctypes is dearer still."""
@@ -75,6 +78,8 @@ class Listener:
     ) -> None:
         self.socket = NetlinkSocket(protocol, receive_buffer=receive_buffer)
         self.counters = Counters()
+        self._bursts = 1 + self.socket.granted.receive // (LEAST_COST * BURST)
+        """As many as hold all that can be queued."""
         self._burst = Burst(self.socket)
         self._arrived = select.poll()
         self._arrived.register(self.socket.fileno(), select.POLLIN)
@@ -86,9 +91,10 @@ class Listener:
         self.task = asyncio.create_task(self._receiver(), name="netlink notifications")
 
     def drain(self) -> None:
-        """Hand on everything that has arrived by now."""
-        while self._take():
-            pass
+        """Hand on everything that has arrived by now. Who writes faster than this reads holds up nobody."""
+        for _ in range(self._bursts):
+            if not self._take():
+                break
 
     async def close(self) -> None:
         """Stop listening. A failure of the task is for whoever watches it, and closes all the same."""

@@ -1,0 +1,62 @@
+"""The listener reads all there is, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from nld.kernel.listener import BURST, LEAST_COST, Listener
+from nld.kernel.socket import NETLINK_ROUTE
+from nld.netlink.registry import RTNLGRP
+from nld.netlink.shape import BulkCut
+from tests.kernel.inside import inside, ip
+
+COUNT = 3000
+
+
+def listener(messages: list[BulkCut], *groups: int) -> Listener:
+    def overrun() -> None:
+        raise AssertionError("a notification was lost")
+
+    return Listener(
+        NETLINK_ROUTE, receive_buffer=32 << 20, groups=groups, absorb=messages.extend, overrun=overrun
+    )
+
+
+async def test_who_writes_faster_than_it_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there when it was called has been read by then: the buffer holds no more."""
+    storm = listener([])
+    taken = 0
+
+    def take() -> bool:
+        nonlocal taken
+        taken += BURST
+        return True
+
+    monkeypatch.setattr(storm, "_take", take)
+    storm.drain()
+    assert taken * LEAST_COST >= storm.socket.granted.receive
+    await storm.close()
+
+
+async def everything_in_order() -> None:
+    drained: list[BulkCut] = []
+    followed: list[BulkCut] = []
+    one = listener(drained, RTNLGRP.IPV4_ROUTE)
+    other = listener(followed, RTNLGRP.IPV4_ROUTE)
+    lines = [f"route add 10.{number >> 8}.{number & 255}.0/24 via 192.0.2.2" for number in range(COUNT)]
+    await asyncio.to_thread(ip, *lines)
+    one.drain()
+    assert [message[5] for message in drained] == [bytes([10, n >> 8, n & 255, 0]) for n in range(COUNT)]
+    async with asyncio.timeout(60):
+        while len(followed) < COUNT:  # noqa: ASYNC110 - its task hands them on
+            await asyncio.sleep(0)
+    assert followed == drained
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.namespace
+def test_everything_in_order() -> None:
+    inside(everything_in_order)
