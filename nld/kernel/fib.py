@@ -24,10 +24,10 @@ from nld.kernel.capabilities import FIB
 from nld.kernel.channel import Channel
 from nld.kernel.counters import counters
 from nld.kernel.dump import Dumper
-from nld.kernel.listener import NOTIFICATION_COST, Listener
+from nld.kernel.listener import Listener
 from nld.kernel.refusal import refusal
 from nld.kernel.selection import Row, Selection
-from nld.kernel.sending import send
+from nld.kernel.sending import piece, send
 from nld.kernel.shape import Shapes
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.surroundings import Surroundings
@@ -51,9 +51,6 @@ GROUPS = (
     RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV4_RULE,
     RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV6_ROUTE, RTNLGRP.IPV6_RULE, RTNLGRP.NEXTHOP,
 )  # fmt: skip
-
-PIECE = 2048
-"""Routes that are written at once, of one call; between two pieces others get their turn."""
 
 
 class FibTable(Vocabulary):
@@ -138,11 +135,10 @@ class FibTable(Vocabulary):
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
-        granted = self.listener.socket.granted
-        return max(1, min(granted.receive // (2 * NOTIFICATION_COST), PIECE))
+        return piece(self.listener)
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
-        """Send the routes, in as few sends as is good for all."""
+        """Send the routes, and take in what that does."""
         return await send(self.channel, patterns, destinations, self._explain, self.drain)
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:

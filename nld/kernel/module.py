@@ -39,10 +39,9 @@ from nld.kernel.capabilities import MODULE
 from nld.kernel.dump import ATTEMPTS, FIRST_PAUSE, Dumper
 from nld.kernel.entry import EntryShapes, to_condition, to_entry
 from nld.kernel.greeting import greet
-from nld.kernel.listener import NOTIFICATION_COST
 from nld.kernel.refusal import Dialect, refusal
 from nld.kernel.selection import Row, Selection
-from nld.kernel.sending import send
+from nld.kernel.sending import piece, send
 from nld.kernel.surroundings import Surroundings
 from nld.kernel.table import Answer, News, Operation, Pattern, Refusal, Sink
 from nld.kernel.vocabulary import Vocabulary
@@ -59,9 +58,6 @@ from nld.netlink.template import Template
 from nld.records import LookupQuestion, Names, RouteRecord
 
 log = structlog.get_logger("nld.module")
-
-PIECE = 2048
-"""Routes that are written at once, of one call; as for the FIB."""
 
 DIALECT = Dialect(
     NLD_A,
@@ -251,11 +247,10 @@ class ModuleTable(Vocabulary):
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
-        granted = self._attached().listener.socket.granted
-        return max(1, min(granted.receive // (2 * NOTIFICATION_COST), PIECE))
+        return piece(self._attached().listener)
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
-        """Send the routes, in as few sends as is good for all."""
+        """Send the routes, and take in what that does."""
         return await send(self._attached().channel, patterns, destinations, self._explain, self.drain)
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:

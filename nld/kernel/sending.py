@@ -16,6 +16,7 @@ from functools import partial
 
 from nld.errors import KernelRefused, NldError, OutcomeUnknown
 from nld.kernel.channel import Channel
+from nld.kernel.listener import NOTIFICATION_COST, Listener
 from nld.kernel.table import Pattern, Refusal
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.template import Template, frames
@@ -25,8 +26,16 @@ SEND_BYTES = 64 * 1024
 SEND = 512
 """Most routes of one send: the kernel's millisecond, and some microseconds to hand it over."""
 
+PIECE = 2048
+"""Most routes that are written at once, of one call; between two pieces others get their turn."""
+
 Explain = Callable[[Acknowledgement, Pattern, bytes], NldError]
 """The error for a refusal of one route, from its pattern and destination."""
+
+
+def piece(listener: Listener) -> int:
+    """Most routes that :func:`send` should be given at once: their notifications surely fit."""
+    return max(1, min(listener.socket.granted.receive // (2 * NOTIFICATION_COST), PIECE))
 
 
 async def send(
