@@ -2,7 +2,8 @@
 
 A frame is parsed once.  The method's name is found by a look at the frame's first bytes, where every
 known client writes it; that selects the one pydantic validator which then reads the whole frame,
-envelope and parameters together.  A frame that hides its method further back is parsed twice.
+envelope and parameters together.  A frame that hides its method further back is parsed twice, and one
+that repeats another but for a destination is not parsed at all (``alike.py``).
 
 The name that was peeked is only a guess until the parsed name confirms it (JSON allows ``method``
 twice), and the peer's right to call is checked before its parameters are looked at.
@@ -20,7 +21,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
-from nld.control.interface import Interface, Method, Parameters, Stream
+from nld.control.alike import Alike
+from nld.control.interface import Call, Interface, Method, Stream
 from nld.control.reply import ServiceError
 from nld.errors import NldError
 from nld.records import invalid
@@ -38,15 +40,6 @@ class Envelope(BaseModel):
     more: bool | None = None
     oneway: bool | None = None
     upgrade: bool | None = None
-
-
-@dataclass(slots=True)
-class Call:
-    """A call that may run. ``oneway`` means that nothing is sent back, no error either."""
-
-    method: Method | Stream
-    parameters: Parameters
-    oneway: bool
 
 
 class RefusalError(Exception):
@@ -80,9 +73,22 @@ class CallReader:
             for interface in interfaces.values()
             for method in interface.methods
         }
+        self._alike = Alike()
 
     def read(self, frame: bytes, peer: Peer) -> Call:
         """The call in a frame. Raises RefusalError."""
+        known = self._alike.find(frame)
+        if known is not None:
+            call, destination = known
+            _authorize(call.method, frame, peer)
+            again = self._alike.retell(call, destination)
+            if again is not None:
+                return again
+        call = self._parse(frame, peer)
+        self._alike.keep(frame, call)
+        return call
+
+    def _parse(self, frame: bytes, peer: Peer) -> Call:
         peeked = _METHOD_FIRST.match(frame)
         name = peeked[1] if peeked else None
         entry = self._entries.get(name) if name is not None else None
@@ -92,10 +98,7 @@ class CallReader:
             if entry is None:
                 raise RefusalError(_visible(frame, self._unknown(name.decode())))
         method = entry.method
-        try:
-            method.authorize(peer)
-        except NldError as error:
-            raise RefusalError(_visible(frame, error)) from None
+        _authorize(method, frame, peer)
         try:
             call = entry.validator.validate_json(frame)
             parameters = call.parameters
@@ -119,6 +122,13 @@ class CallReader:
         if interface in self._interfaces:
             return ServiceError("MethodNotFound", {"method": name})
         return ServiceError("InterfaceNotFound", {"interface": interface or name})
+
+
+def _authorize(method: Method | Stream, frame: bytes, peer: Peer) -> None:
+    try:
+        method.authorize(peer)
+    except NldError as error:
+        raise RefusalError(_visible(frame, error)) from None
 
 
 def _validator(method: Method | Stream) -> Any:

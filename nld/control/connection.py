@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from nld.control.call import Call, RefusalError
+from nld.control.call import RefusalError
 from nld.control.credentials import read_peer
 from nld.control.frame import FrameDecoder, FrameTooLongError
-from nld.control.interface import Method, Stream
+from nld.control.interface import Call, Method, Stream
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.errors import InternalError, LimitExceeded, NldError
 from nld.records.peer import Peer
@@ -87,8 +87,13 @@ class Connection(asyncio.Protocol):
         """Keep the input; look at it now when no call runs."""
         if self._closing:
             return
+        idle = self._task is None and self._writable is None
+        frame = self._decoder.whole(data) if idle else None
+        if frame is not None:
+            self._start(frame)
+            return
         self._decoder.feed(data)
-        if self._task is None and self._writable is None:
+        if idle:
             self._advance()
         else:
             self._account()

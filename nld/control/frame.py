@@ -54,6 +54,13 @@ class FrameDecoder:
         if not self._too_long:
             self._buffer += data
 
+    def whole(self, data: bytes) -> bytes | None:
+        """What was received as a frame, if it is one and nothing else is held; None: it is to be fed."""
+        end = data.find(NUL)
+        if end < 0 or end + 1 < len(data) or end > self.limit or self._buffer or self._too_long:
+            return None
+        return data[:end]
+
     def take(self) -> bytes | None:
         """The next whole frame without its NUL, or None when more bytes are needed.
 

@@ -25,6 +25,14 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
+    def elsewhere(self, destination: str) -> object | None:
+        """What the handler may be given for a call that differs in the destination of its only record.
+
+        None: the parameters are not of that kind.  Raises ValueError for a text that is no such
+        destination, or may mean more than a destination.
+        """
+        return None
+
 
 class NoParameters(Parameters):
     """The parameters, or the reply, of a method that has none."""
@@ -74,6 +82,19 @@ class Stream:
     last: RawReply | None = None
     authorize: Callable[[Peer], None] = anyone
     about: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """A call that may run.
+
+    ``parameters``  what the handler takes: the method's model, or what its ``elsewhere`` gave.
+    ``oneway``      nothing is sent back, no error either.
+    """
+
+    method: Method | Stream
+    parameters: Any
+    oneway: bool
 
 
 @dataclass(frozen=True)

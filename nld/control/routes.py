@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from nld.control.interface import Interface, Method, NoParameters, Stream
 from nld.control.messages import (
+    Elsewhere,
     ErrorParameters,
     GetParameters,
     GreetParameters,
@@ -115,7 +116,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             raise PermissionDenied(f"uid {peer.uid} may read routes, but not write them", errno="EPERM")
 
     def write(operation: Operation, about: str) -> Method:
-        async def handler(peer: Peer, parameters: WriteParameters) -> Reply:
+        async def handler(peer: Peer, parameters: WriteParameters | Elsewhere) -> Reply:
             done = await broker.write(
                 peer, operation, parameters.routes, bool(parameters.takeover), parameters.kernel
             )

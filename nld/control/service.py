@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from nld.control.call import Call, CallReader
-from nld.control.interface import Interface, Method, NoParameters, Parameters
+from nld.control.call import CallReader
+from nld.control.interface import Call, Interface, Method, NoParameters, Parameters
 from nld.control.reply import SERVICE, Reply, ServiceError
 from nld.records.peer import Peer
 

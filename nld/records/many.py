@@ -69,6 +69,22 @@ class Records(Sequence[RouteRecord]):
         _, length, address = parse_prefix(self.destinations[0], self.rests[0].address_family)
         return Columns((0,), self.rests, [length], [address])
 
+    def elsewhere(self, destination: str) -> Records | None:
+        """The one record that is here, at another prefix of the same family; None for any other number.
+
+        Raises ValueError for what is no prefix of that family, and for a default route, which has no
+        family by itself.
+        """
+        columns = self.columns
+        if len(columns.starts) != 1 or not isinstance(self.destinations[0], str):
+            return None
+        _, length, address = parse_prefix(destination)
+        if not address or len(address) != len(columns.addresses[0]):
+            raise ValueError(f"{destination} is no prefix of the same family")
+        records = Records(self.rests, [destination])
+        records._columns = Columns((0,), self.rests, [length], [address])
+        return records
+
     def _parsed(self) -> Columns:
         kinds = {id(rest): rest for rest in self.rests}
         families = {kind: rest.address_family for kind, rest in kinds.items()}

@@ -4,7 +4,7 @@ than one frame of the limit and the last piece."""
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nld.control.frame import FrameDecoder, FrameTooLongError
@@ -37,13 +37,19 @@ def test_a_byte_at_a_time() -> None:
     assert found == STREAM.split(b"\0")[:-1]
 
 
-@given(st.lists(st.binary(max_size=40)), st.integers(1, 60))
-def test_any_stream_in_any_pieces(pieces: list[bytes], limit: int) -> None:
+@given(st.lists(st.binary(max_size=40)), st.integers(1, 60), st.booleans())
+@example([b"ab\0", b"", b"\0", b"c", b"d\0", b"e\0f\0"], 4, True)
+@example([b"abcde\0", b"a\0"], 4, True)
+def test_any_stream_in_any_pieces(pieces: list[bytes], limit: int, at_once: bool) -> None:
     expected = b"".join(pieces).split(b"\0")
     decoder = FrameDecoder(limit)
     found: list[bytes] = []
     try:
         for piece in pieces:
+            whole = decoder.whole(piece) if at_once else None
+            if whole is not None:
+                found.append(whole)
+                continue
             decoder.feed(piece)
             found += frames(decoder)
             assert decoder.pending <= limit

@@ -97,3 +97,24 @@ def test_a_part_is_records_too() -> None:
     records = Records.read(GOOD)
     assert list(records[2:5]) == list(records)[2:5]
     assert records[-1] == list(records)[-1]
+
+
+@pytest.mark.parametrize("destination", ["11.0.0.0/8", "10.1.2.3", "192.0.2.0/30"])
+def test_elsewhere_is_the_same_with_another_destination(destination: str) -> None:
+    record = {"dst": "10.0.0.0/8", "gateway": "192.0.2.1", "metric": 5}
+    moved = Records.read([record]).elsewhere(destination)
+    assert moved is not None
+    wanted = Records.read([record | {"dst": destination}])
+    assert list(moved) == list(wanted)
+    assert moved.columns == wanted.columns
+
+
+@pytest.mark.parametrize("destination", ["2001:db8::/32", "default", "0.0.0.0/0", "10.0.0.1/8", "x", ""])
+def test_what_may_mean_more_than_a_destination_is_not_elsewhere(destination: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Records.read([{"dst": "10.0.0.0/8", "dev": "nld0"}]).elsewhere(destination)
+
+
+@pytest.mark.parametrize("values", [[], [{"dst": ["10.0.0.0/8"]}], [{"dst": "10.0.0.0/8"}] * 2])
+def test_only_one_record_can_be_elsewhere(values: list[Any]) -> None:
+    assert Records.read(values).elsewhere("11.0.0.0/8") is None
