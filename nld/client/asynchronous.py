@@ -41,7 +41,7 @@ from nld.client.protocol import (
     encode_call,
     unreachable,
 )
-from nld.client.write import WINDOW, Write
+from nld.client.write import WINDOW, Write, alone, done_of
 from nld.errors import NldError
 
 AHEAD_BYTES = 256 * 1024
@@ -379,12 +379,7 @@ class AsyncClient:
 
     async def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:
         """Call any method that has one reply, by its full name."""
-        frame = encode_call(method, parameters)
-        async with self._sending:
-            connection = await self._connected()
-            future = connection.reply()
-            await connection.send(frame)
-        return await self._wait(future)
+        return await self._wait(await self._send(encode_call(method, parameters)))
 
     async def stream(
         self, method: str, parameters: Mapping[str, Any], *, endless: bool = False
@@ -417,6 +412,18 @@ class AsyncClient:
         except TimeoutError as error:
             raise broken(self.path, "gave no answer in time") from error
 
+    async def _send(self, frame: bytes) -> asyncio.Future[Reply]:
+        """Send a call; what its reply will be."""
+        async with self._sending:
+            connection = await self._connected()
+            future = connection.reply()
+            try:
+                await connection.send(frame)
+            except BaseException:
+                future.cancel()
+                raise
+            return future
+
     async def _write(
         self,
         method: str,
@@ -425,14 +432,15 @@ class AsyncClient:
         takeover: bool,
         kernel: str | None,
     ) -> int:
-        write = Write(method, as_list(routes), methods.write(takeover=takeover, kernel=kernel))
+        every, parameters = as_list(routes), methods.write(takeover=takeover, kernel=kernel)
+        frame = alone(method, every, parameters)
+        if frame is not None:
+            return done_of(method, await self._answer(await self._send(frame)))
+        write = Write(method, every, parameters)
         waiting: deque[asyncio.Future[Reply]] = deque()
         try:
             for frame in write.frames():
-                async with self._sending:
-                    connection = await self._connected()
-                    waiting.append(connection.reply())
-                    await connection.send(frame)
+                waiting.append(await self._send(frame))
                 if len(waiting) >= WINDOW:
                     write.absorb(await self._answer(waiting.popleft()))
             while waiting:

@@ -42,7 +42,7 @@ from nld.client.protocol import (
     encode_call,
     unreachable,
 )
-from nld.client.write import WINDOW, Write
+from nld.client.write import WINDOW, Write, alone, done_of
 from nld.errors import ConnectionFailed, NldError
 
 READ_BYTES = 128 * 1024
@@ -336,19 +336,10 @@ class Client:
 
     def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:
         """Call any method that has one reply, by its full name."""
-        frame = encode_call(method, parameters)
-        connection = self._connected()
-        try:
-            connection.send(frame)
-            return connection.receive()
-        except ENDS:
-            self.close()
-            raise
-        except NldError:
-            raise
-        except BaseException:  # a signal in the middle of a call: its reply must not answer the next
-            self.close()
-            raise
+        answer = self._ask(encode_call(method, parameters))
+        if isinstance(answer, NldError):
+            raise answer
+        return answer
 
     def stream(
         self, method: str, parameters: Mapping[str, Any], *, endless: bool = False
@@ -375,10 +366,24 @@ class Client:
             self._connection = Connection(self.path, self.timeout)
         return self._connection
 
+    def _ask(self, frame: bytes) -> Reply | NldError:
+        """Send a call, and wait for its reply or the error in its place."""
+        connection = self._connected()
+        try:
+            connection.send(frame)
+            return connection.answer()
+        except BaseException:  # a signal, too: the reply must not answer the next call
+            self.close()
+            raise
+
     def _write(
         self, method: str, routes: RouteLike | Iterable[RouteLike], takeover: bool, kernel: str | None
     ) -> int:
-        write = Write(method, as_list(routes), methods.write(takeover=takeover, kernel=kernel))
+        every, parameters = as_list(routes), methods.write(takeover=takeover, kernel=kernel)
+        frame = alone(method, every, parameters)
+        if frame is not None:
+            return done_of(method, self._ask(frame))
+        write = Write(method, every, parameters)
         connection = self._connected()
         try:
             for frame in write.frames():

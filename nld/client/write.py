@@ -45,10 +45,6 @@ _Origin: TypeAlias = tuple[int, int, bool]
 the record, or the first of those that were gathered into it; the position of its first destination in the
 caller's record; whether its destinations are records of their own in the caller's list.
 """
-
-_ALONE: Final[tuple[_Origin, ...]] = ((0, 0, False),)
-"""Where the record of a write of one record comes from."""
-
 _Item: TypeAlias = tuple[RouteLike, _Origin]
 """A record to send."""
 
@@ -58,6 +54,30 @@ class _Part(NamedTuple):
 
     text: bytes
     origins: tuple[_Origin, ...]
+
+
+def alone(
+    method: str, routes: Sequence[RouteLike], parameters: Mapping[str, Any], call_bytes: int = CALL_BYTES
+) -> bytes | None:
+    """The call for a write of one record, NUL included; None for many, and for one that must be cut.
+
+    What the daemon answers to it is the answer to the write.  The arguments are those of ``Write``.
+    """
+    if len(routes) != 1:
+        return None
+    text = encode_json(routes[0])
+    return _frame(method, text, parameters) if len(text) <= call_bytes else None
+
+
+def done_of(method: str, answer: Reply | NldError) -> int:
+    """How many routes were done, by the daemon's answer. Raises it if it is an error."""
+    if isinstance(answer, NldError):
+        answer.done = answer.done or 0
+        raise answer
+    done = answer.values().get("done")
+    if not isinstance(done, int):
+        raise ProtocolBroken(f"the reply to {method} does not say what was done")
+    return done
 
 
 class Write:
@@ -77,7 +97,7 @@ class Write:
     ) -> None:
         self._method = method
         self._routes = routes
-        self._rest = {name: value for name, value in parameters.items() if value is not None}
+        self._parameters = parameters
         self._call_bytes = call_bytes
         self._sent: deque[tuple[_Origin, ...]] = deque()
         self._done = 0
@@ -88,17 +108,11 @@ class Write:
 
     def frames(self) -> Iterator[bytes]:
         """The calls, NUL included. Ends early once an answer says that there is no point in more."""
-        before = b'{"method":"%b","parameters":{"routes":[' % self._method.encode("ascii")
-        after = b"],%b}\0" % encode_json(self._rest)[1:] if self._rest else b"]}}\0"
-        if len(self._routes) == 1 and len(text := encode_json(self._routes[0])) <= self._call_bytes:
-            self._sent.append(_ALONE)
-            yield b"".join((before, text, after))
-            return
         for part in self._parts():
             if self._stopped:
                 return
             self._sent.append(part.origins)
-            yield b"".join((before, part.text, after))
+            yield _frame(self._method, part.text, self._parameters)
 
     @property
     def in_flight(self) -> int:
@@ -109,10 +123,7 @@ class Write:
         """Take the answer to the oldest call in flight."""
         origins = self._sent.popleft()
         if isinstance(answer, Reply):
-            done = answer.values().get("done")
-            if not isinstance(done, int):
-                raise ProtocolBroken(f"the reply to {self._method} does not say what was done")
-            self._done += done
+            self._done += done_of(self._method, answer)
             return
         self._done += answer.done or 0
         _trace(answer, origins)
@@ -197,6 +208,13 @@ class Write:
             values["dst"] = destinations[start : start + step]
             origin = (record + start, 0, True) if gathered else (record, start, False)
             yield _Part(encode_json(values), (origin,))
+
+
+def _frame(method: str, text: bytes, parameters: Mapping[str, Any]) -> bytes:
+    """A call with these records and the parameters that are not None."""
+    rest = encode_json({name: value for name, value in parameters.items() if value is not None})
+    end = b"]}}\0" if rest == b"{}" else b"],%b}\0" % rest[1:]
+    return b'{"method":"%b","parameters":{"routes":[%b%b' % (method.encode("ascii"), text, end)
 
 
 def _gathering(destinations: list[str], head: dict[str, Any], first: int) -> Iterator[_Item]:

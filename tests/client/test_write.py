@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nld.client.protocol import Reply
-from nld.client.write import Write
-from nld.errors import InvalidRecord, NldError, RouteExists
+from nld.client.write import Write, alone, done_of
+from nld.errors import InvalidRecord, NldError, PermissionDenied, ProtocolBroken, RouteExists
 
 TAKEN = {"d3", "d7", "d20"}
 
@@ -92,6 +92,29 @@ records = st.fixed_dictionaries(
 def test_cutting_changes_nothing(routes: list[dict[str, Any]], call_bytes: int) -> None:
     got, _ = outcome(Write("io.nld.Add", routes, {}, call_bytes))
     assert got == expected(routes)
+
+
+@given(records, st.integers(20, 400), st.sampled_from([{}, {"takeover": True, "kernel": None}]))
+def test_one_record_is_one_call(route: dict[str, Any], call_bytes: int, parameters: dict[str, Any]) -> None:
+    frame = alone("io.nld.Add", [route], parameters, call_bytes)
+    if frame is None:
+        assert len(json.dumps(route, separators=(",", ":"))) > call_bytes
+        return
+    [as_many] = Write("io.nld.Add", [route], parameters, call_bytes).frames()
+    assert frame == as_many
+
+
+def test_many_records_are_not_alone() -> None:
+    assert alone("io.nld.Add", [{"dst": "a"}, {"dst": "b"}], {}) is None
+    assert alone("io.nld.Add", [], {}) is None
+
+
+def test_an_error_says_that_nothing_was_done() -> None:
+    with pytest.raises(PermissionDenied) as caught:
+        done_of("io.nld.Add", PermissionDenied("no"))
+    assert caught.value.done == 0
+    with pytest.raises(ProtocolBroken, match=r"io\.nld\.Add"):
+        done_of("io.nld.Add", Reply(b"{}", False))
 
 
 def test_neighbours_become_one_record() -> None:
