@@ -71,7 +71,7 @@ class Broker:
     async def write(
         self,
         peer: Peer,
-        operation: Operation | str,
+        operation: Operation,
         records: Sequence[RouteRecord],
         takeover: bool = False,
         kernel: str | None = None,
@@ -82,7 +82,6 @@ class Broker:
         ``done``, ``failed`` and ``failures``.
         """
         view = self._view(kernel)
-        operation = Operation(operation)
         self._requests += 1
         await view.settled()
         many = records if isinstance(records, Records) else Records.of(records)

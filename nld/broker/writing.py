@@ -82,7 +82,8 @@ class Writing:
         patterns, destinations = piece.patterns, piece.destinations
         operation = patterns[0].operation
         waited = view.writers.locked()
-        async with view.writers:
+        await view.writers.acquire()
+        try:
             if waited or operation is not Operation.ADD:  # an add alters nothing that stands there
                 await view.settled()
             before = view.mirror.entries(piece.keys)
@@ -101,6 +102,8 @@ class Writing:
                 await view.settled()
                 errors |= {left[answer.index]: answer.error for answer in answers}
                 self._read_back(piece, before, left, errors)
+        finally:
+            view.writers.release()
         return [Refusal(index, errors[index]) for index in sorted(errors)]
 
     # -- before

@@ -13,7 +13,6 @@ the end and then reports the overrun, once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import select
 from collections.abc import Callable, Iterable
@@ -80,6 +79,8 @@ class Listener:
         self.counters = Counters()
         self._bursts = 1 + self.socket.granted.receive // (LEAST_COST * BURST)
         """As many as hold all that can be queued."""
+        self.room = max(1, self.socket.granted.receive // (2 * NOTIFICATION_COST))
+        """Notifications that surely fit in the empty queue, and as many of somebody else's."""
         self._burst = Burst(self.socket)
         self._arrived = select.poll()
         self._arrived.register(self.socket.fileno(), select.POLLIN)
@@ -164,10 +165,11 @@ def _cut(datagrams: list[bytes]) -> tuple[list[BulkCut], int]:
 
     Nearly always each is one whole message, and then they read as one datagram when laid end to end.
     """
-    messages: list[BulkCut] = []
     broken = 0
-    with contextlib.suppress(MalformedMessage):
+    try:
         messages = walk_cuts(b"".join(datagrams))
+    except MalformedMessage:
+        messages = []
     if len(messages) != len(datagrams):
         messages = []
         for datagram in datagrams:

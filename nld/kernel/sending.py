@@ -16,7 +16,7 @@ from functools import partial
 
 from nld.errors import KernelRefused, NldError, OutcomeUnknown
 from nld.kernel.channel import Channel
-from nld.kernel.listener import NOTIFICATION_COST, Listener
+from nld.kernel.listener import Listener
 from nld.kernel.table import Pattern, Refusal
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.template import Template, frames
@@ -35,7 +35,7 @@ Explain = Callable[[Acknowledgement, Pattern, bytes], NldError]
 
 def piece(listener: Listener) -> int:
     """Most routes that :func:`send` should be given at once: their notifications surely fit."""
-    return max(1, min(listener.socket.granted.receive // (2 * NOTIFICATION_COST), PIECE))
+    return min(listener.room, PIECE)
 
 
 async def send(
