@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
 from nld.control.alike import Alike
-from nld.control.interface import Call, Interface, Method, Stream
+from nld.control.interface import Call, Interface, Method, RefusalError, Stream
 from nld.control.reply import ServiceError
 from nld.errors import NldError
 from nld.records import invalid
@@ -40,19 +40,6 @@ class Envelope(BaseModel):
     more: bool | None = None
     oneway: bool | None = None
     upgrade: bool | None = None
-
-
-class RefusalError(Exception):
-    """A frame that is not answered by its method.
-
-    ``error``   the error to send, or None when the caller asked for no reply (``oneway``).
-    ``broken``  the frame was no call at all: nothing after it can be trusted, so the connection ends.
-    """
-
-    def __init__(self, error: NldError | ServiceError | None, *, broken: bool = False) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.broken = broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +60,11 @@ class CallReader:
             for interface in interfaces.values()
             for method in interface.methods
         }
-        self._alike = Alike()
+        self._alike = Alike(self._parse, _authorize)
 
     def read(self, frame: bytes, peer: Peer) -> Call:
         """The call in a frame. Raises RefusalError."""
-        known = self._alike.find(frame)
-        if known is not None:
-            call, destination = known
-            _authorize(call.method, frame, peer)
-            again = self._alike.retell(call, destination)
-            if again is not None:
-                return again
-        call = self._parse(frame, peer)
-        self._alike.keep(frame, call)
-        return call
+        return self._alike.read(frame, peer)
 
     def _parse(self, frame: bytes, peer: Peer) -> Call:
         peeked = _METHOD_FIRST.match(frame)

@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from nld.control.call import RefusalError
 from nld.control.credentials import read_peer
 from nld.control.frame import FrameDecoder, FrameTooLongError
-from nld.control.interface import Call, Method, Stream
+from nld.control.interface import Call, Method, RefusalError, Stream
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.errors import InternalError, LimitExceeded, NldError
 from nld.records.peer import Peer

@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from nld.control.description import describe
-from nld.control.reply import RawReply, Reply
+from nld.control.reply import RawReply, Reply, ServiceError
+from nld.errors import NldError
 from nld.records.peer import Peer
 
 
@@ -24,14 +25,6 @@ class Parameters(BaseModel):
     """Base of every method's parameters: unknown names and wrong types are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-    def elsewhere(self, destination: str) -> object | None:
-        """What the handler may be given for a call that differs in the destination of its only record.
-
-        None: the parameters are not of that kind.  Raises ValueError for a text that is no such
-        destination, or may mean more than a destination.
-        """
-        return None
 
 
 class NoParameters(Parameters):
@@ -88,13 +81,26 @@ class Stream:
 class Call:
     """A call that may run.
 
-    ``parameters``  what the handler takes: the method's model, or what its ``elsewhere`` gave.
+    ``parameters``  what the handler takes: the method's model, or what has its fields.
     ``oneway``      nothing is sent back, no error either.
     """
 
     method: Method | Stream
     parameters: Any
     oneway: bool
+
+
+class RefusalError(Exception):
+    """A frame that is not answered by its method.
+
+    ``error``   the error to send, or None when the caller asked for no reply (``oneway``).
+    ``broken``  the frame was no call at all: nothing after it can be trusted, so the connection ends.
+    """
+
+    def __init__(self, error: NldError | ServiceError | None, *, broken: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.broken = broken
 
 
 @dataclass(frozen=True)

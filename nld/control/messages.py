@@ -9,7 +9,7 @@ Does not belong here: records (``nld.records``), and what the methods do (``rout
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple, cast
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
 
@@ -37,11 +37,6 @@ class WriteParameters(Parameters):
     """Take over routes that belong to somebody else. Default false."""
     kernel: Kernel | None = None
     """The kernel's routing table manager. Default as configured."""
-
-    def elsewhere(self, destination: str) -> Elsewhere | None:
-        """The same but for where the only record's route goes to."""
-        routes = cast(Records, self.routes).elsewhere(destination)
-        return None if routes is None else Elsewhere(routes, self.takeover, self.kernel)
 
 
 class Elsewhere(NamedTuple):

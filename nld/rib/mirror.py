@@ -146,9 +146,13 @@ class Mirror(Generic[S]):
 
     def fill(self, key: bytes, shape: S) -> bool:
         """The kernel says that this route is there now; whether that is all, for nothing stood at the key."""
-        if key in self._entries:
+        entries = self._entries
+        before = len(entries)
+        entries.setdefault(
+            key, shape
+        )  # one look-up; in a large table each is a miss of the processor's cache
+        if len(entries) == before:
             return False
-        self._entries[key] = shape
         self._size += 1
         return True
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nld.control import alike as module
 from nld.control.alike import Alike
-from nld.control.call import CallReader, RefusalError
-from nld.control.interface import Call
+from nld.control.call import CallReader, _authorize
+from nld.control.interface import Call, RefusalError
 from nld.control.reply import encode_error
 from nld.control.routes import interface
 from nld.control.service import Service
@@ -35,6 +37,31 @@ def reader() -> CallReader:
     return CallReader(
         Service([interface(StubBroker(), may_write=lambda peer: peer.uid == 0)], version="0").interfaces
     )
+
+
+class Counting(Alike):
+    """Notes what is parsed."""
+
+    def __init__(self, reader: CallReader) -> None:
+        self.parsed: list[bytes] = []
+
+        def parse(frame: bytes, peer: Peer) -> Call:
+            self.parsed.append(frame)
+            return reader._parse(frame, peer)
+
+        super().__init__(parse, _authorize)
+
+
+@pytest.fixture
+def alike(reader: CallReader) -> Counting:
+    """One that has read nothing yet."""
+    return Counting(reader)
+
+
+def frame_of(records: list[dict[str, Any]], **others: Any) -> bytes:
+    """The call that adds these."""
+    parameters = {"routes": records, **others}
+    return json.dumps({"method": "io.nld.Add", "parameters": parameters}, separators=(",", ":")).encode()
 
 
 def said(read: Callable[[bytes, Peer], Call], frame: bytes, peer: Peer) -> Any:
@@ -82,7 +109,10 @@ def frames(draw: st.DrawFn) -> bytes:
         destination = [destination, *draw(st.lists(texts, max_size=2))]
     others = draw(members)
     record = {"dst": destination} | others if draw(st.booleans()) else others | {"dst": destination}
-    records = [record] * draw(st.sampled_from([1, 1, 1, 1, 0, 2]))
+    records = [record] * draw(st.sampled_from([1, 1, 1, 1, 0, 2, 100]))
+    if len(records) > 50:
+        other = draw(texts)
+        records[draw(st.integers(0, 99))] = {"dst": other} | draw(members)
     parameters: dict[str, Any] = {"routes": records} | draw(st.sampled_from([{}, {"takeover": True}]))
     method = draw(st.sampled_from(["Add", "Delete", "Get"]))
     if method == "Get":
@@ -96,59 +126,154 @@ def frames(draw: st.DrawFn) -> bytes:
     return text if draw(st.integers(0, 9)) else text.replace(b"dst", b"d\\u0073t", 1)
 
 
+SHAM = {
+    "a brace in a string": b'{"dst":"10.0.0.0/8","dev":"a},{"dst":"11.0.0.0/8","dev":"a}"}]}}',
+    "a record in an object": b'{"dst":"10.0.0.0/8","x":{"y":1},{"dst":"11.0.0.0/8","x":{"y":1}}]}}',
+    "a record in an encap": (
+        b'{"dst":"10.0.0.0/8","dev":"a","encap":{"type":"ip","id":5},'
+        b'{"dst":"11.0.0.0/8","dev":"a","encap":{"type":"ip","id":5}}]}}'
+    ),
+    "a record in a record": b'{"dst":"10.0.0.0/8","x":{"dst":"1","y":2}},{"dst":"11.0.0.0/8","dev":"a"}]}}',
+    "something between": b'{"dst":"10.0.0.0/8","dev":"a"},5,{"dst":"11.0.0.0/8","dev":"a"}]}}',
+    "nothing between": b'{"dst":"10.0.0.0/8","dev":"a"}{"dst":"11.0.0.0/8","dev":"a"}]}}',
+    "an end in the middle": b'{"dst":"10.0.0.0/8","dev":"a"}]}},{"dst":"11.0.0.0/8","dev":"a"}]}}',
+    "no end": b'{"dst":"10.0.0.0/8","dev":"a"},{"dst":"11.0.0.0/8","dev":"a"}',
+}
+"""What may look like records of one kind, and is none."""
+ELSEWHERE = b'"parameters":{"routes":[{"dev":"d","dst":"%b"}]},"x":[{"dst":"%b"}]}'
+NOWHERE = b'"parameters":{"routes":[]},"x":[{"dst":"%b"}]}'
+METHOD = b'{"method":"io.nld.Add",'
+MANY = frame_of([{"dst": f"10.{number}.0.0/16", "type": "blackhole"} for number in range(100)])
+MANY6 = frame_of([{"dst": f"2001:{number}::/32", "type": "blackhole"} for number in range(100)])
+
+
 @given(st.lists(st.tuples(frames(), st.sampled_from([ROOT, USER])), min_size=2, max_size=6))
 @example([(PLAIN, ROOT), (PLAIN.replace(b"10.0.0.0/8", b"::/0"), ROOT)])
 @example([(PLAIN, ROOT), (PLAIN.replace(b"10.0.0.0/8", b"default"), ROOT)])
 @example([(PLAIN, ROOT), (PLAIN.replace(b"10.0.0.0/8", b"10.0.0.0/8\\"), ROOT)])
 @example([(PLAIN, ROOT), (PLAIN, USER)])
+@example([(PLAIN.replace(b'"gateway":"192.0.2.7"', b'"dev":"d","family":"inet6"'), ROOT), (PLAIN, ROOT)])
+@example([(METHOD + ELSEWHERE % (b"10.0.0.0/8", text), ROOT) for text in (b"10.0.0.0/8", b"11.0.0.0/8")])
+@example([(METHOD + NOWHERE % text, ROOT) for text in (b"10.0.0.0/8", b"11.0.0.0/8")])
+@example([(MANY, ROOT), (MANY6, ROOT), (MANY, USER)])
 def test_no_frame_changes_another(reader: CallReader, calls: list[tuple[bytes, Peer]]) -> None:
-    reader._alike = Alike()
+    reader._alike = Alike(reader._parse, _authorize)
     for frame, peer in calls:
         assert said(reader.read, frame, peer) == said(reader._parse, frame, peer)
 
 
+@pytest.mark.parametrize("sham", SHAM.values(), ids=SHAM.keys())
+def test_sham(reader: CallReader, sham: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SHARE", 0)
+    reader._alike = Alike(reader._parse, _authorize)
+    frame = METHOD + b'"parameters":{"routes":[' + sham
+    for _ in range(2):
+        assert said(reader.read, frame, ROOT) == said(reader._parse, frame, ROOT)
+
+
+scraps = st.sampled_from([
+    '{"dst":"', "10.0.0.0/8", "11.0.0.0/8", '"', ',"dev":"a', ',"dev":"a"', ',"type":"blackhole"', '"},',
+    '"}', "}", "},", "{", "[", "]", ",", "]}}", '"}]}}', ',"flags":["onlink"]',
+    ',"encap":{"type":"ip","id":5',
+    ',"dst":"1.0.0.0/8"', '{"dst":"10.0.0.0/8","dev":"a"},', '{"dst":"10.1.0.0/16","dev":"a"}]}}',
+    '{"dst":"10.2.0.0/16","type":"blackhole"},',
+])  # fmt: skip
+
+
+@settings(max_examples=1000)
+@given(st.lists(scraps, max_size=12), st.booleans())
+def test_scraps_of_calls(reader: CallReader, parts: list[str], ended: bool) -> None:
+    """Most are no JSON at all, and look as if they were."""
+    text = METHOD.decode() + '"parameters":{"routes":[' + "".join(parts) + ("]}}" if ended else "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SHARE", 0)
+        reader._alike = Alike(reader._parse, _authorize)
+        for _ in range(2):
+            assert said(reader.read, text.encode(), ROOT) == said(reader._parse, text.encode(), ROOT)
+
+
 @pytest.mark.parametrize("destination", [b"11.0.0.0/8", b"10.1.2.3", b"10.255.0.0/16"])
-def test_a_call_with_another_destination_is_told_again(reader: CallReader, destination: bytes) -> None:
-    alike = Alike()
-    call = reader._parse(PLAIN, ROOT)
-    alike.keep(PLAIN, call)
-    found = alike.find(PLAIN.replace(b"10.0.0.0/8", destination))
-    assert found == (call, destination)
-    again = alike.retell(*found)
-    assert isinstance(again, Call)
-    assert again.parameters.routes.destinations == [destination.decode()]
-    assert again.parameters.routes.rests[0] is call.parameters.routes.rests[0]
+def test_one_record_is_read_once(alike: Counting, destination: bytes) -> None:
+    alike.read(PLAIN, ROOT)
+    call = alike.read(PLAIN.replace(b"10.0.0.0/8", destination), ROOT)
+    assert alike.parsed == [PLAIN]
+    assert call.parameters.routes.destinations == [destination.decode()]
+    assert call.parameters.routes[0].gateway == "192.0.2.7"
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        PLAIN.replace(b"}]", b'},{"dst":"10.0.0.0/8"}]'),
-        PLAIN.replace(b'"10.0.0.0/8"', b'["10.0.0.0/8"]'),
-        PLAIN.replace(b"10.0.0.0/8", b"default"),
-        PLAIN.replace(b"10.0.0.0/8", b"0.0.0.0/0"),
-        PLAIN.replace(b"192.0.2.7", b"192.0.2.\\u0037"),
-        PLAIN[:-1] + b',"x":{"dst":"10.0.0.0/8"}}',
-        PLAIN[:-1] + b',"x":"' + b"x" * 512 + b'"}',
-    ],
-)
-def test_what_may_mean_more_is_not_remembered(reader: CallReader, frame: bytes) -> None:
-    call = reader._parse(frame, ROOT)
-    alike = Alike()
-    alike.keep(frame, call)
-    assert alike.find(frame) is None
+def test_many_records_are_read_once_for_each_of_their_kinds(alike: Counting) -> None:
+    kinds = [{"gateway": "192.0.2.1"}, {"gateway": "192.0.2.2"}, {"type": "blackhole"}]
+    records = [{"dst": f"10.{number}.0.0/16"} | kinds[number % 3] for number in range(200)]
+    call = alike.read(frame_of(records, takeover=True), ROOT)
+    assert sorted(alike.parsed) == sorted(
+        frame_of([{"dst": "10.0.0.0/16"} | kind], takeover=True) for kind in kinds
+    )
+    assert [record.model_dump(exclude_none=True) for record in call.parameters.routes] == records
+    assert call.parameters.takeover is True
+    alike.parsed.clear()
+    alike.read(frame_of(records[7:], takeover=True), ROOT)
+    assert alike.parsed == []
+    alike.read(frame_of(records), ROOT)
+    assert len(alike.parsed) == len(kinds)  # not for what else the call says
+
+
+NOT_ALIKE = {
+    "another list around it": PLAIN.replace(b"}]", b'},{"dst":"10.0.0.0/8"}]').replace(b"}}", b"}]}"),
+    "a list of destinations": PLAIN.replace(b'"10.0.0.0/8"', b'["10.0.0.0/8"]'),
+    "no family": PLAIN.replace(b"10.0.0.0/8", b"default"),
+    "the default route": PLAIN.replace(b"10.0.0.0/8", b"0.0.0.0/0"),
+    "an escape": PLAIN.replace(b"192.0.2.7", b"192.0.2.\\u0037"),
+    "another dst": PLAIN[:-1] + b',"x":{"a":1,"dst":"10.0.0.0/8"}}',
+    "much else": PLAIN[:-1] + b',"x":"' + b"x" * 512 + b'"}',
+    "more than ASCII": PLAIN[:-1] + b',"x":"\xc3\xa9"}',
+    "another order": PLAIN.replace(b'{"dst":"10.0.0.0/8"', b'{"metric":1,"dst":"10.0.0.0/8"'),
+}
+
+
+@pytest.mark.parametrize("frame", NOT_ALIKE.values(), ids=NOT_ALIKE.keys())
+def test_what_may_mean_more_is_parsed_each_time(alike: Counting, frame: bytes) -> None:
+    for _ in range(2):
+        with contextlib.suppress(RefusalError):
+            alike.read(frame, ROOT)
+    assert alike.parsed == [frame, frame]
+
+
+NOT_FLAT: list[dict[str, Any]] = [
+    {"nexthops": [{"dev": "nld0"}, {"dev": "nld1"}]},
+    {"dev": "nld0", "encap": {"type": "mpls", "dst": "100"}},
+    {"dev": "nld0", "metrics": [{"mtu": 1400}]},
+]
+
+
+@pytest.mark.parametrize("rest", NOT_FLAT)
+def test_many_records_that_hold_others_are_parsed(alike: Counting, rest: dict[str, Any]) -> None:
+    frame = frame_of([{"dst": f"10.{number}.0.0/16"} | rest for number in range(100)])
+    for _ in range(2):
+        alike.read(frame, ROOT)
+    assert alike.parsed == [frame, frame]
+
+
+def test_many_kinds_are_parsed(alike: Counting) -> None:
+    frame = frame_of([{"dst": f"10.{number}.0.0/16", "metric": number} for number in range(100)])
+    alike.read(frame, ROOT)
+    assert alike.parsed == [frame]
 
 
 def test_a_peer_that_may_not_write_is_refused_all_the_same(reader: CallReader) -> None:
-    reader.read(PLAIN, ROOT)
-    with pytest.raises(RefusalError) as refused:
-        reader.read(PLAIN, USER)
-    assert isinstance(refused.value.error, PermissionDenied)
+    many = frame_of([{"dst": f"10.{number}.0.0/16", "dev": "nld0"} for number in range(100)])
+    for frame in (PLAIN, many):
+        reader.read(frame, ROOT)
+        with pytest.raises(RefusalError) as refused:
+            reader.read(frame, USER)
+        assert isinstance(refused.value.error, PermissionDenied)
 
 
-def test_memory_is_bounded(reader: CallReader) -> None:
-    alike = Alike()
-    call = reader._parse(PLAIN, ROOT)
-    for number in range(3000):
-        alike.keep(PLAIN.replace(b"7", b"%d" % number), call)
-    assert len(alike._calls) <= 1024
+def test_memory_is_bounded(alike: Counting) -> None:
+    for number in range(2500):
+        alike.read(frame_of([{"dst": "10.0.0.0/8", "dev": "nld0", "metric": number}]), ROOT)
+    assert len(alike._known) <= 1024
+    few = [
+        {"dst": f"10.0.{number % 256}.0/24", "dev": "nld0", "metric": number % 40} for number in range(2000)
+    ]
+    call = alike.read(frame_of(few), ROOT)
+    assert [record.metric for record in call.parameters.routes] == [record["metric"] for record in few]

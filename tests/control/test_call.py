@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nld.control.call import RefusalError
-from nld.control.interface import Call
+from nld.control.interface import Call, RefusalError
 from nld.control.reply import encode_error
 from nld.control.routes import interface
 from nld.control.service import Service

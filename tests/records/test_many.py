@@ -99,22 +99,19 @@ def test_a_part_is_records_too() -> None:
     assert records[-1] == list(records)[-1]
 
 
-@pytest.mark.parametrize("destination", ["11.0.0.0/8", "10.1.2.3", "192.0.2.0/30"])
-def test_elsewhere_is_the_same_with_another_destination(destination: str) -> None:
-    record = {"dst": "10.0.0.0/8", "gateway": "192.0.2.1", "metric": 5}
-    moved = Records.read([record]).elsewhere(destination)
-    assert moved is not None
-    wanted = Records.read([record | {"dst": destination}])
+@pytest.mark.parametrize("destinations", [["11.0.0.0/8"], ["10.1.2.3"], ["192.0.2.0/30", "10.1.2.3"]])
+def test_at_another_place_they_say_the_same(destinations: list[str]) -> None:
+    rest = {"gateway": "192.0.2.1", "metric": 5}
+    [read] = Records.read([{"dst": "10.0.0.0/8"} | rest]).rests
+    moved = Records.at([read] * len(destinations), destinations, False)
+    wanted = Records.read([{"dst": destination} | rest for destination in destinations])
     assert list(moved) == list(wanted)
     assert moved.columns == wanted.columns
 
 
 @pytest.mark.parametrize("destination", ["2001:db8::/32", "default", "0.0.0.0/0", "10.0.0.1/8", "x", ""])
-def test_what_may_mean_more_than_a_destination_is_not_elsewhere(destination: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        Records.read([{"dst": "10.0.0.0/8", "dev": "nld0"}]).elsewhere(destination)
-
-
-@pytest.mark.parametrize("values", [[], [{"dst": ["10.0.0.0/8"]}], [{"dst": "10.0.0.0/8"}] * 2])
-def test_only_one_record_can_be_elsewhere(values: list[Any]) -> None:
-    assert Records.read(values).elsewhere("11.0.0.0/8") is None
+@pytest.mark.parametrize("others", [[], ["11.0.0.0/8"]])
+def test_what_may_mean_more_than_a_place_is_refused(destination: str, others: list[str]) -> None:
+    rests = Records.read([{"dst": "10.0.0.0/8", "dev": "nld0"}] * (1 + len(others))).rests
+    with pytest.raises(ValueError, match=r"default|prefix|IPv6"):
+        Records.at(rests, [*others, destination], False)
