@@ -17,8 +17,8 @@ Does not belong here: what a destination is (``nld.records``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from nld.control.interface import Call, Method, RefusalError, Stream
 from nld.control.messages import Elsewhere, WriteParameters
@@ -26,8 +26,8 @@ from nld.records import RouteRecord
 from nld.records.many import Records
 from nld.records.peer import Peer
 
-_RECORD = '{"dst":"'
-_NAME = '"dst"'
+_RECORD = b'{"dst":"'
+_NAME = b'"dst"'
 _BYTES = 512
 _CALLS = 1024
 """A call is remembered up to this size, and so many of them: some megabytes at most."""
@@ -48,22 +48,9 @@ class _Known(NamedTuple):
     parameters: WriteParameters
     record: RouteRecord
 
-    def call(self, routes: Records) -> Call:
-        parameters = Elsewhere(routes, self.parameters.takeover, self.parameters.kernel)
-        return Call(self.method, parameters, self.oneway)
 
-
-class _Words(NamedTuple):
-    """What stands around the destination of a call's only record, and the family of that."""
-
-    head: str
-    end: str
-    inet6: bool
-
-    @property
-    def long(self) -> bool:
-        """Whether they are too long to be remembered."""
-        return len(self.head) + len(self.end) > _BYTES
+_Words: TypeAlias = tuple[bytes, bytes, bool]
+"""What stands before and behind the destination of a call's only record, and whether that is IPv6."""
 
 
 class Alike:
@@ -79,56 +66,58 @@ class Alike:
 
     def read(self, frame: bytes, peer: Peer) -> Call:
         """The call in a frame. Raises RefusalError."""
-        if b'{"dst":"' not in frame or b"\\" in frame or not frame.isascii():
+        head, _, first = frame.partition(_RECORD)
+        destination, _, end = first.partition(b'"')
+        if len(frame) <= _BYTES:
+            known = self._known.get((head, end, b":" in destination))
+            if known is not None:
+                self._authorize(known.method, frame, peer)
+                return self._at(known, [known.record], destination) or self._parse(frame, peer)
+        if not first or b"\\" in frame:
             return self._parse(frame, peer)
-        head, *records = frame.decode("ascii").split(_RECORD)
-        if len(records) == 1:
-            return self._one(frame, peer, head, records[0])
-        return self._many(frame, peer, head, records) or self._parse(frame, peer)
+        if _RECORD in end:
+            return self._many(frame, peer) or self._parse(frame, peer)
+        call = self._parse(frame, peer)
+        self._keep((head, end, b":" in destination), call)
+        return call
 
-    def _one(self, frame: bytes, peer: Peer, head: str, record: str) -> Call:
-        destination, _, end = record.partition('"')
-        words = _Words(head, end, ":" in destination)
-        known = self._known.get(words)
-        if known is None:
-            call = self._parse(frame, peer)
-            self._keep(words, call)
-            return call
-        self._authorize(known.method, frame, peer)
-        try:
-            return known.call(Records.at([known.record], [destination], words.inet6))
-        except ValueError:
-            return self._parse(frame, peer)
-
-    def _many(self, frame: bytes, peer: Peer, head: str, records: Iterable[str]) -> Call | None:
-        parts = [record.partition('"') for record in records]
+    def _many(self, frame: bytes, peer: Peer) -> Call | None:
+        head, *records = frame.split(_RECORD)
+        parts = [record.partition(b'"') for record in records]
         destinations = [part[0] for part in parts]
         ends = [part[2] for part in parts]
-        inside, _, tail = ends[-1].partition("}")
-        ends[-1] = inside + "},"  # as those of the others
+        inside, _, tail = ends[-1].partition(b"}")
+        ends[-1] = inside + b"},"  # as those of the others
         known = self._known_by_end(head, tail, ends, destinations[0], peer)
         if known is None:
             return None
         any_of_them = known[ends[0]]  # for all else they say the same
         self._authorize(any_of_them.method, frame, peer)
         records_by_end = {end: found.record for end, found in known.items()}
-        rests = list(map(records_by_end.__getitem__, ends))
+        return self._at(any_of_them, list(map(records_by_end.__getitem__, ends)), b'"'.join(destinations))
+
+    @staticmethod
+    def _at(known: _Known, rests: list[RouteRecord], destinations: bytes) -> Call | None:
+        """The call of these records at other destinations, which are told with a quote between them."""
         try:
-            return any_of_them.call(Records.at(rests, destinations, ":" in destinations[0]))
+            texts = destinations.decode("ascii").split('"')
+            routes = Records.at(rests, texts, ":" in texts[0])
         except ValueError:
             return None
+        parameters = Elsewhere(routes, known.parameters.takeover, known.parameters.kernel)
+        return Call(known.method, parameters, known.oneway)
 
     def _known_by_end(
-        self, head: str, tail: str, ends: Sequence[str], destination: str, peer: Peer
-    ) -> dict[str, _Known] | None:
+        self, head: bytes, tail: bytes, ends: Sequence[bytes], destination: bytes, peer: Peer
+    ) -> dict[bytes, _Known] | None:
         """The calls of one record that records with these ends would be; None where it is not so simple."""
-        known: dict[str, _Known] = {}
-        unknown: dict[str, _Words] = {}
+        known: dict[bytes, _Known] = {}
+        unknown: dict[bytes, _Words] = {}
         for end in set(ends):
-            inside, _, behind = end.partition("}")
-            if behind != "," or "{" in inside or inside.count('"') % 2:
+            inside, _, behind = end.partition(b"}")
+            if behind != b"," or b"{" in inside or inside.count(b'"') % 2:
                 return None
-            words = _Words(head, f"{inside}}}{tail}", ":" in destination)
+            words = head, inside + b"}" + tail, b":" in destination
             found = self._known.get(words)
             if found is None:
                 unknown[end] = words
@@ -143,11 +132,12 @@ class Alike:
             known[end] = learnt
         return known
 
-    def _learn(self, words: _Words, destination: str, peer: Peer) -> _Known | None:
+    def _learn(self, words: _Words, destination: bytes, peer: Peer) -> _Known | None:
         """Read a call of one record that nobody sent."""
-        if words.long:
+        head, end, _ = words
+        if len(head) + len(end) > _BYTES:
             return None
-        frame = f'{words.head}{_RECORD}{destination}"{words.end}'.encode("ascii")
+        frame = b'%b%b%b"%b' % (head, _RECORD, destination, end)
         try:
             call = self._parse(frame, peer)
         except RefusalError:
@@ -157,7 +147,8 @@ class Alike:
     def _keep(self, words: _Words, call: Call) -> _Known | None:
         """Remember a call that was read from these words, if its record may be anywhere."""
         parameters = call.parameters
-        if words.long or _NAME in words.head or _NAME in words.end:
+        head, end, _ = words
+        if len(head) + len(end) > _BYTES or _NAME in head or _NAME in end:
             return None
         if not isinstance(parameters, WriteParameters):
             return None

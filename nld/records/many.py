@@ -74,7 +74,7 @@ class Records(Sequence[RouteRecord]):
         families = {kind: rest.address_family for kind, rest in kinds.items()}
         family = next(iter(families.values()), INET)
         if set(families.values()) == {family} and set(map(type, self.destinations)) == {str}:
-            lengths, addresses = parse_destinations(cast(list[str], self.destinations), family)
+            lengths, addresses = parse_destinations(cast("list[str]", self.destinations), family)
             return Columns(range(len(self.rests)), self.rests, lengths, addresses)
         columns = Columns([], [], [], [])
         starts: list[int] = []
@@ -115,7 +115,7 @@ class Records(Sequence[RouteRecord]):
             columns = Columns(range(len(rests)), rests, *parse_destinations(destinations, family))
         if b"" in columns.addresses:
             raise ValueError("a default route")
-        records = cls(rests, cast(list[str | list[str]], destinations))
+        records = cls(rests, cast("list[str | list[str]]", destinations))
         records._columns = columns
         return records
 
