@@ -29,6 +29,7 @@ import structlog
 
 from nld.broker.answer import answer
 from nld.broker.failures import Failures
+from nld.broker.requests import RequestLog
 from nld.broker.view import View
 from nld.broker.watch import watch
 from nld.broker.wishes import Wishes
@@ -64,7 +65,11 @@ class Broker:
         self._started = time.monotonic()
         self._watchers = 0
         self._requests = 0
-        self._written = log.bind()  # once, and not for every write
+        self._log = RequestLog()
+
+    def close(self) -> None:
+        """Write what is still to be logged."""
+        self._log.flush()
 
     # -- writing
 
@@ -98,8 +103,7 @@ class Broker:
             for refusal in refusals:
                 failures.add(refusal.error, piece.start + refusal.index)
             done += len(piece.keys) - len(refusals)
-        # Once the answer is on its way: nobody waits for a line of the log.
-        asyncio.get_running_loop().call_soon(self._log, peer, operation, many, done, failures)
+        self._log.note(peer, operation, many, done, failures)
         if failures.count:
             raise failures.error(done)
         return done
@@ -242,39 +246,6 @@ class Broker:
                 f"the kernel table {name} cannot be used now: {view.table.unavailable}", field="kernel"
             )
         return view
-
-    def _log(
-        self,
-        peer: Peer,
-        operation: Operation,
-        records: Records,
-        done: int,
-        failures: Failures,
-    ) -> None:
-        """One line for one request, where its outcome is known."""
-        fields: dict[str, Any] = {
-            "operation": operation.value,
-            "uid": peer.uid,
-            "peer_pid": peer.pid,
-            "unit": peer.unit,
-            "routes": done,
-        }
-        if records.rests:
-            first, destination = records.rests[0], records.destinations[0]
-            texts = [destination] if isinstance(destination, str) else destination
-            others = f" and {len(texts) - 1} others" if len(texts) > 1 else ""
-            fields["key"] = first.key_text(texts[0] + others)
-            fields["dst"] = texts[0]
-            fields["table"] = first.table or "main"
-        if len(records) > 1:
-            fields["records"] = len(records)
-        if failures.count:
-            error = failures.first
-            self._written.warning(
-                "refused", failed=failures.count, error=type(error).__name__, why=str(error), **fields
-            )
-        else:
-            self._written.info("written", **fields)
 
 
 def _array(texts: Sequence[str]) -> bytes:

@@ -119,6 +119,7 @@ class Daemon:
                 self._manager.stopping()
                 log.info("stopping")
                 await server.close()
+                broker.close()
         log.info("stopped")
         return 1 if failure is not None else 0
 

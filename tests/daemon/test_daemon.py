@@ -99,13 +99,15 @@ def stops_in_order() -> None:
                 Client(daemon.path, timeout=SECONDS) as client,
                 Client(daemon.path, timeout=SECONDS) as other,
             ):
-                client.replace({"dst": "10.0.0.0/8", "gateway": "192.0.2.2"})
                 watch = other.watch()
                 while next(watch)["kind"] != "synced":
                     pass
+                client.replace({"dst": "10.0.0.0/8", "gateway": "192.0.2.2"})
                 assert daemon.stop(number) == 0
+                assert daemon.log.count("written  operation=replace") == 1  # a moment ago, and not lost
                 with pytest.raises((NldError, StopIteration)):
-                    next(watch)
+                    while True:
+                        next(watch)
             assert not Path(daemon.path).exists()
             with pytest.raises(ConnectionFailed), Client(daemon.path) as late:
                 late.status()
