@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+import time
 import types
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, cast
@@ -52,8 +54,8 @@ class Connection(asyncio.Protocol):
     """The server's end of one connection. Made by ``Server``; knows its peer once it is connected."""
 
     __slots__ = (
-        "_closing", "_decoder", "_eof", "_held", "_reading", "_server", "_task", "_transport", "_writable",
-        "peer",
+        "_answered", "_closing", "_decoder", "_eof", "_held", "_reading", "_server", "_task", "_transport",
+        "_writable", "peer",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -61,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._decoder = FrameDecoder(server.limits.message_bytes)
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
+        self._answered = -math.inf
         self._reading = True
         self._held = 0
         self._eof = False
@@ -198,7 +201,10 @@ class Connection(asyncio.Protocol):
             name = "endless" if method.last is None else "stream"
             self._task = loop.create_task(self._stream(call, method), name=name)
         elif method.prompt and len(frame) <= PROMPT_BYTES:
+            came = time.monotonic()
             self._answer_at_once(call, method)
+            if self._task is None:
+                self._answered = self._server.linger.answered(self._answered, came)
         else:
             self._task = loop.create_task(self._answer(call, method), name="call")
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from nld.control.budget import Budget, Limits
 from nld.control.connection import Connection
+from nld.control.linger import Linger
 from nld.control.service import Service
 from nld.errors import ConfigInvalid
 from nld.records.peer import Peer
@@ -102,6 +103,7 @@ class Server:
         self.service = service
         self.limits = limits or Limits()
         self.loop: asyncio.AbstractEventLoop
+        self.linger: Linger
         self._writes = writes
         self._budget: Budget[Connection] = Budget(self.limits)
         self._server: asyncio.Server | None = None
@@ -126,6 +128,7 @@ class Server:
         The server owns the socket from here on.
         """
         self.loop = asyncio.get_running_loop()
+        self.linger = Linger(self.loop)
         listener.setblocking(False)
         name = listener.getsockname()
         if unlink and isinstance(name, str) and name:
