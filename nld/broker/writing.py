@@ -82,7 +82,7 @@ class Writing:
         patterns, destinations = piece.patterns, piece.destinations
         operation = patterns[0].operation
         waited = view.writers.locked()
-        await view.writers.acquire()
+        await view.writers.acquire()  # "async with" is two coroutines more, for each single route
         try:
             if waited or operation is not Operation.ADD:  # an add alters nothing that stands there
                 await view.settled()

@@ -45,6 +45,7 @@ _Origin: TypeAlias = tuple[int, int, bool]
 the record, or the first of those that were gathered into it; the position of its first destination in the
 caller's record; whether its destinations are records of their own in the caller's list.
 """
+
 _Item: TypeAlias = tuple[RouteLike, _Origin]
 """A record to send."""
 
