@@ -114,9 +114,6 @@ class Wishes:
         What stands at a key is looked at before a piece is written and after it, so what comes between
         two routes of one key must not be in one piece with them.
         """
-        if len(self.patterns) == 1:
-            yield Piece(0, self.patterns, self.destinations, keys_of(self.patterns, self.destinations))
-            return
         start = 0
         while start < len(self.patterns):
             patterns = self.patterns[start : start + most]

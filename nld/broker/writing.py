@@ -82,8 +82,7 @@ class Writing:
         patterns, destinations = piece.patterns, piece.destinations
         operation = patterns[0].operation
         waited = view.writers.locked()
-        await view.writers.acquire()  # "async with" is two coroutines more, for each single route
-        try:
+        async with view.writers:
             if waited or operation is not Operation.ADD:  # an add alters nothing that stands there
                 await view.settled()
             before = view.mirror.entries(piece.keys)
@@ -102,8 +101,6 @@ class Writing:
                 await view.settled()
                 errors |= {left[answer.index]: answer.error for answer in answers}
                 self._read_back(piece, before, left, errors)
-        finally:
-            view.writers.release()
         return [Refusal(index, errors[index]) for index in sorted(errors)]
 
     # -- before

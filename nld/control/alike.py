@@ -18,7 +18,7 @@ Does not belong here: what a destination is (``nld.records``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from nld.control.interface import Call, Method, RefusalError, Stream
 from nld.control.messages import Elsewhere, WriteParameters
@@ -101,7 +101,9 @@ class Alike:
         """The call of these records at other destinations, which are told with a quote between them."""
         try:
             texts = destinations.decode("ascii").split('"')
-            routes = Records.at(rests, texts, ":" in texts[0])
+            routes = Records(rests, cast("list[str | list[str]]", texts))
+            if b"" in routes.columns.addresses:  # a default route has no family by itself
+                return None
         except ValueError:
             return None
         parameters = Elsewhere(routes, known.parameters.takeover, known.parameters.kernel)
@@ -158,7 +160,7 @@ class Alike:
             [address] = routes.columns.addresses
         except ValueError:  # there is no record, or its destination contradicts it: who writes it is told so
             return None
-        if not address:  # a default route has no family by itself
+        if not address:
             return None
         if len(self._known) >= _CALLS:
             self._known.clear()

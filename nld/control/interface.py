@@ -1,4 +1,4 @@
-"""A Varlink interface: its methods as descriptors.
+"""A Varlink interface: its methods as descriptors, and what a call of one is once it has been read.
 
 The pydantic models of a method's parameters and reply are the single source: they validate what
 comes in, and the interface description (``description.py``) is generated from them.

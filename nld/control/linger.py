@@ -1,8 +1,8 @@
 """Lingering: after an answer to a busy peer, the event loop looks for the next call before it sleeps.
 
-A program that does one thing after the other comes back some ten microseconds after an answer.  For a
-processor to fall asleep and wake up takes longer than that, in a virtual machine five times as long, and
-what it had in its caches is gone.  So when a call came a moment after the answer before it, the loop goes
+A program that does one thing after the other comes back some ten to two hundred microseconds after an answer.
+For a processor to fall asleep and wake up takes as long, in a virtual machine above all, and what it had in
+its caches is gone.  So when a call came a moment after the answer before it, the loop goes
 round without sleeping for one moment after its answer too, and serves everybody as always meanwhile.
 
 Who calls now and then is never waited for, and whoever stops has the loop go round in vain for one moment.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast, overload
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from nld.records.destination import DEFAULT, INET, INET6, parse_destinations, parse_prefix
+from nld.records.destination import DEFAULT, INET, parse_destinations, parse_prefix
 from nld.records.route import RouteRecord
 
 _REST_BYTES = 512
@@ -99,25 +99,6 @@ class Records(Sequence[RouteRecord]):
         """Records that are valid already."""
         rests = list(records)
         return cls(rests, [record.dst for record in rests])
-
-    @classmethod
-    def at(cls, rests: list[RouteRecord], destinations: list[str], inet6: bool) -> Records:
-        """Records that are valid already, at other prefixes of their family.
-
-        Raises ValueError for what is no prefix of that family, and for a default route, which has no
-        family by itself.
-        """
-        family = INET6 if inet6 else INET
-        if len(rests) == 1:
-            _, length, address = parse_prefix(destinations[0], family)
-            columns = Columns((0,), rests, [length], [address])
-        else:
-            columns = Columns(range(len(rests)), rests, *parse_destinations(destinations, family))
-        if b"" in columns.addresses:
-            raise ValueError("a default route")
-        records = cls(rests, cast("list[str | list[str]]", destinations))
-        records._columns = columns
-        return records
 
     @classmethod
     def read(cls, values: Any) -> Records:

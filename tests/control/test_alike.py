@@ -237,6 +237,28 @@ def test_what_may_mean_more_is_parsed_each_time(alike: Counting, frame: bytes) -
     assert alike.parsed == [frame, frame]
 
 
+def test_both_families_are_remembered(alike: Counting) -> None:
+    one, one6 = (frame_of([{"dst": dst, "type": "blackhole"}]) for dst in ("10.0.0.0/8", "2001:db8::/32"))
+    for frame in (one, one6, MANY, MANY6):
+        alike.read(frame, ROOT)
+    alike.parsed.clear()
+    for frame in (one, one6, MANY, MANY6, one):
+        alike.read(frame, ROOT)
+    assert alike.parsed == []
+
+
+@pytest.mark.parametrize("destination", ["2001:db8::/32", "default", "0.0.0.0/0", "10.0.0.1/8", "x", ""])
+@pytest.mark.parametrize("others", [0, 99])
+def test_what_is_no_place_of_the_family_is_parsed(alike: Counting, destination: str, others: int) -> None:
+    records = [{"dst": f"10.{number}.0.0/16", "dev": "nld0"} for number in range(others + 1)]
+    alike.read(frame_of(records), ROOT)
+    alike.parsed.clear()
+    frame = frame_of([*records[:-1], {"dst": destination, "dev": "nld0"}])
+    with contextlib.suppress(RefusalError):
+        alike.read(frame, ROOT)
+    assert alike.parsed == [frame]
+
+
 NOT_FLAT: list[dict[str, Any]] = [
     {"nexthops": [{"dev": "nld0"}, {"dev": "nld1"}]},
     {"dev": "nld0", "encap": {"type": "mpls", "dst": "100"}},

@@ -100,18 +100,18 @@ def test_a_part_is_records_too() -> None:
 
 
 @pytest.mark.parametrize("destinations", [["11.0.0.0/8"], ["10.1.2.3"], ["192.0.2.0/30", "10.1.2.3"]])
-def test_at_another_place_they_say_the_same(destinations: list[str]) -> None:
+def test_at_another_place_they_say_the_same(destinations: list[str | list[str]]) -> None:
     rest = {"gateway": "192.0.2.1", "metric": 5}
     [read] = Records.read([{"dst": "10.0.0.0/8"} | rest]).rests
-    moved = Records.at([read] * len(destinations), destinations, False)
+    moved = Records([read] * len(destinations), destinations)
     wanted = Records.read([{"dst": destination} | rest for destination in destinations])
     assert list(moved) == list(wanted)
     assert moved.columns == wanted.columns
 
 
-@pytest.mark.parametrize("destination", ["2001:db8::/32", "default", "0.0.0.0/0", "10.0.0.1/8", "x", ""])
+@pytest.mark.parametrize("destination", ["2001:db8::/32", "10.0.0.1/8", "x", ""])
 @pytest.mark.parametrize("others", [[], ["11.0.0.0/8"]])
-def test_what_may_mean_more_than_a_place_is_refused(destination: str, others: list[str]) -> None:
+def test_at_no_place_they_are_refused(destination: str, others: list[str]) -> None:
     rests = Records.read([{"dst": "10.0.0.0/8", "dev": "nld0"}] * (1 + len(others))).rests
-    with pytest.raises(ValueError, match=r"default|prefix|IPv6"):
-        Records.at(rests, [*others, destination], False)
+    with pytest.raises(DestinationError, match=r"prefix|IPv6"):
+        _ = Records(rests, [*others, destination]).columns
