@@ -1,148 +1,142 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices: how many next hops use each, and what becomes of them
+ * Devices: which of them next hops use
  *
- * A record may only name a device that is there. It is looked up under the
- * mutex; and a device that is unregistered is first made not to be found and
- * then announced to nld_devices_gone(), which takes the mutex. So a record is
- * either refused or found by that walk. While the module is being loaded
- * nothing is announced to it yet, and no device counts as there.
+ * A next hop may only name a device that is there. The device is entered here
+ * first and then looked up; and a device that is unregistered is first made
+ * not to be found and then announced to nld_device_leave(), which looks here.
+ * So a next hop is either refused or found by its device's departure. The
+ * announcement comes with the host's RTNL held, so it takes no mutex and
+ * walks through nothing: it marks the device and takes it out of the index,
+ * so that a new one may get its number. What used it goes later, see
+ * departure.c.
  */
 #include <linux/netdevice.h>
+#include <linux/slab.h>
 #include <linux/xarray.h>
-#include <net/netlink.h>
 
-#include "message.h"
-#include "table.h"
+#include "group.h"
 
-static int device_get(struct nld_net *nn, u32 oif)
+static bool device_there(struct nld_net *nn, u32 ifindex)
 {
-	void *entry = xa_load(&nn->devices, oif);
-	unsigned long count = entry ? xa_to_value(entry) : 0;
-
-	return xa_err(xa_store(&nn->devices, oif, xa_mk_value(count + 1),
-			       GFP_KERNEL_ACCOUNT));
-}
-
-static void device_put(struct nld_net *nn, u32 oif)
-{
-	void *entry = xa_load(&nn->devices, oif);
-	unsigned long count;
-
-	if (WARN_ON_ONCE(!entry))
-		return;
-	count = xa_to_value(entry);
-	/* Writing over an entry, or erasing it, needs no memory. */
-	if (count > 1)
-		xa_store(&nn->devices, oif, xa_mk_value(count - 1), 0);
-	else
-		xa_erase(&nn->devices, oif);
-}
-
-static void put_hops(struct nld_net *nn, const struct nld_route *route,
-		     unsigned int hops)
-{
-	while (hops--)
-		if (route->hop[hops].oif)
-			device_put(nn, route->hop[hops].oif);
-}
-
-/* Count a record's devices in; nothing is counted if it fails. */
-int nld_devices_get(struct nld_net *nn, const struct nld_route *route)
-{
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < route->hop_count; i++) {
-		if (!route->hop[i].oif)
-			continue;
-		err = device_get(nn, route->hop[i].oif);
-		if (err) {
-			put_hops(nn, route, i);
-			return err;
-		}
-	}
-	return 0;
-}
-
-void nld_devices_put(struct nld_net *nn, const struct nld_route *route)
-{
-	put_hops(nn, route, route->hop_count);
-}
-
-/* Are all devices there that a request names? */
-int nld_devices_check(struct nld_net *nn, struct nld_request *req,
-		      const struct nld_route *route)
-{
-	unsigned int i;
-	int err = 0;
+	bool there;
 
 	rcu_read_lock();
-	for (i = 0; i < route->hop_count && !err; i++)
-		if (route->hop[i].oif &&
-		    (!READ_ONCE(nld_hears_devices) ||
-		     !dev_get_by_index_rcu(nn->net, route->hop[i].oif)))
-			err = -ENODEV;
+	there = dev_get_by_index_rcu(nn->net, ifindex);
 	rcu_read_unlock();
-	if (err)
-		NL_SET_ERR_MSG_ATTR(req->extack,
-				    nld_request_hop_attr(req, i - 1),
-				    "no device with this index");
-	return err;
+	return there;
 }
 
 /**
- * nld_devices_gone - take a device out of all records
- * @nn: the namespace
- * @oif: the device, which can no longer be looked up
+ * nld_device_get - find or enter a device that a next hop is to use
+ * @nn: the namespace, locked
+ * @ifindex: its index
  *
- * Costs nothing if no record uses it, and else a walk through the tables, as
- * in the kernel's FIB.
+ * Who adds nothing to the device's list of next hops puts it back with
+ * nld_device_put().
+ *
+ * Return: the device; or ERR_PTR() of -ENODEV or -ENOMEM.
  */
-void nld_devices_gone(struct nld_net *nn, u32 oif)
+struct nld_device *nld_device_get(struct nld_net *nn, u32 ifindex)
 {
-	struct nld_change change = { .cause = NLD_CAUSE_DEVICE };
-	struct nld_route *route, *next;
-	struct nld_node *node;
-	unsigned int i, left;
+	struct nld_device *device;
+	int err;
 
-	mutex_lock(&nn->lock);
-	for (change.af = 0; change.af < NLD_AF_COUNT; change.af++) {
-		struct nld_trie *trie = &nn->trie[change.af];
-		bool after = false;
-
-		memset(&change.key, 0, sizeof(change.key));
-		for (; xa_load(&nn->devices, oif) &&
-		     (node = nld_trie_next(trie, &change.key, after)); after = true) {
-			nld_node_key(trie, node, &change.key);
-			for (route = nld_deref(nn, node->routes); route; route = next) {
-				next = nld_deref(nn, route->next);
-				for (left = 0, i = 0; i < route->hop_count; i++)
-					left += route->hop[i].oif != oif;
-				if (left == route->hop_count)
-					continue;
-
-				change.old = route;
-				change.new = left ? nld_route_without(route, oif) : NULL;
-				/* Without memory it goes as a whole. */
-				if (change.new && nld_devices_get(nn, change.new)) {
-					nld_route_free(change.new);
-					change.new = NULL;
-				}
-				nld_table_change(nn, &change);
-			}
-			cond_resched();
-		}
+	lockdep_assert_held(&nn->lock);
+	device = xa_load(&nn->devices, ifindex);
+	if (device)
+		return device;
+	device = kzalloc(sizeof(*device), GFP_KERNEL_ACCOUNT);
+	if (!device)
+		return ERR_PTR(-ENOMEM);
+	device->ifindex = ifindex;
+	INIT_LIST_HEAD(&device->hops);
+	INIT_LIST_HEAD(&device->entry);
+	err = xa_insert(&nn->devices, ifindex, device, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		kfree(device);
+		return ERR_PTR(err);
 	}
-	mutex_unlock(&nn->lock);
+	if (device_there(nn, ifindex))
+		return device;
+	nld_device_put(nn, device);
+	return ERR_PTR(-ENODEV);
+}
+
+/* Forget a device that nothing uses; one that went is left to its departure. */
+void nld_device_put(struct nld_net *nn, struct nld_device *device)
+{
+	bool gone;
+
+	lockdep_assert_held(&nn->lock);
+	if (!list_empty(&device->hops))
+		return;
+	xa_lock(&nn->devices);
+	gone = device->gone;
+	if (!gone)
+		__xa_erase(&nn->devices, device->ifindex);
+	xa_unlock(&nn->devices);
+	if (!gone)
+		kfree_rcu(device, rcu);
+}
+
+/**
+ * nld_device_leave - a device was unregistered, and can't be looked up
+ * @nn: the namespace
+ * @ifindex: its index
+ *
+ * Return: whether something uses it.
+ */
+bool nld_device_leave(struct nld_net *nn, u32 ifindex)
+{
+	struct nld_device *device;
+
+	xa_lock(&nn->devices);
+	device = __xa_erase(&nn->devices, ifindex);
+	if (device) {
+		WRITE_ONCE(device->gone, true);
+		list_add_tail(&device->entry, &nn->gone);
+	}
+	xa_unlock(&nn->devices);
+	return device;
+}
+
+/* The first device that went and has not been forgotten, or NULL. */
+struct nld_device *nld_device_gone(struct nld_net *nn)
+{
+	struct nld_device *device;
+
+	xa_lock(&nn->devices);
+	device = list_first_entry_or_null(&nn->gone, struct nld_device, entry);
+	xa_unlock(&nn->devices);
+	return device;
+}
+
+/* Of a device that went: nothing uses it any more. */
+void nld_device_forget(struct nld_net *nn, struct nld_device *device)
+{
+	lockdep_assert_held(&nn->lock);
+	xa_lock(&nn->devices);
+	list_del(&device->entry);
+	xa_unlock(&nn->devices);
+	kfree_rcu(device, rcu);
 }
 
 void nld_devices_init(struct nld_net *nn)
 {
 	xa_init_flags(&nn->devices, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&nn->gone);
 }
 
+/* Nobody can reach any of them any more, nor what used them. */
 void nld_devices_exit(struct nld_net *nn)
 {
+	struct nld_device *device, *next;
+	unsigned long index;
+
+	xa_for_each(&nn->devices, index, device)
+		kfree(device);
 	xa_destroy(&nn->devices);
+	list_for_each_entry_safe(device, next, &nn->gone, entry)
+		kfree(device);
 }

@@ -13,17 +13,21 @@
 #include <net/netlink.h>
 #include <net/sock.h>
 
+#include "filter.h"
 #include "message.h"
+#include "net.h"
+#include "put.h"
 #include "socket.h"
-#include "table.h"
 
-/* Steps of a dump between two looks at the scheduler and at signals. */
+/* Records of a dump between two looks at the scheduler and at signals. */
 #define TURN		1024
 
 /**
- * struct nld_dump - where a dump is, in struct netlink_callback, ctx
- * @filter: what it is about, freed by nld_dump_done()
+ * struct nld_dump - where a dump is; what struct netlink_callback has room for
+ *	is a pointer to it
+ * @filter: what it is about
  * @seq: of its first part
+ * @turn: records since the last look at the scheduler
  * @metric: go on here, in @key
  * @key: go on here, or
  * @after: behind it
@@ -31,14 +35,20 @@
  * @af: the family
  */
 struct nld_dump {
-	struct nld_filter *filter;
+	struct nld_filter filter;
 	u32 seq;
+	unsigned int turn;
 	u32 metric;
 	struct nld_key key;
 	bool after;
 	bool inside;
 	u8 af;
 };
+
+static struct nld_dump *dump_of(const struct netlink_callback *cb)
+{
+	return *(struct nld_dump **)cb->ctx;
+}
 
 /* The netlink core takes 0 for "does not tell". */
 static u32 dump_seq(u64 generation)
@@ -49,13 +59,12 @@ static u32 dump_seq(u64 generation)
 static int dump_put(struct sk_buff *skb, struct netlink_callback *cb,
 		    const struct nld_route *route, u64 as_of)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_dump *dump = dump_of(cb);
 	struct nld_put put = {
 		.portid = NETLINK_CB(cb->skb).portid,
 		.seq = cb->nlh->nlmsg_seq,
 		.type = NLD_MSG_ROUTE_NEW,
 		.flags = NLM_F_MULTI,
-		.af = dump->af,
 		.key = &dump->key,
 		.route = route,
 		.generation = route->generation,
@@ -63,7 +72,7 @@ static int dump_put(struct sk_buff *skb, struct netlink_callback *cb,
 	};
 	struct nlmsghdr *nlh;
 
-	if (dump->filter->given || hweight8(dump->filter->families) == 1)
+	if (dump->filter.given || hweight8(dump->filter.families) == 1)
 		put.flags |= NLM_F_DUMP_FILTERED;
 	nlh = nld_put_route(skb, &put);
 	if (!nlh)
@@ -78,13 +87,14 @@ static int dump_put(struct sk_buff *skb, struct netlink_callback *cb,
 static int dump_node(struct sk_buff *skb, struct netlink_callback *cb,
 		     struct nld_node *node, u64 as_of)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_dump *dump = dump_of(cb);
 	const struct nld_route *route;
 
 	for (route = rcu_dereference(node->routes); route;
 	     route = rcu_dereference(route->next)) {
+		dump->turn++;
 		if (route->metric < dump->metric ||
-		    !nld_filter_match(dump->filter, &dump->key, route))
+		    !nld_filter_match(&dump->filter, &dump->key, route))
 			continue;
 		if (dump_put(skb, cb, route, as_of)) {
 			dump->metric = route->metric;
@@ -97,20 +107,19 @@ static int dump_node(struct sk_buff *skb, struct netlink_callback *cb,
 static int dump_family(struct net *net, struct sk_buff *skb,
 		       struct netlink_callback *cb, u64 as_of)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_dump *dump = dump_of(cb);
 	struct nld_trie *trie = &nld_net(net)->trie[dump->af];
 	struct nld_key here = dump->key;
 	struct nld_node *node;
-	unsigned int turn = 0;
 	int err = 0;
 
 	rcu_read_lock();
 	while ((node = nld_trie_next(trie, &dump->key, dump->after))) {
-		nld_node_key(trie, node, &dump->key);
-		if (!nld_filter_inside(dump->filter, &dump->key))
+		if (!nld_filter_inside(&dump->filter, &dump->key))
 			break;
 		/* The prefix it was to go on with is gone: its metric with it. */
-		if (dump->key.bits != here.bits ||
+		if (dump->key.table != here.table ||
+		    dump->key.bits != here.bits ||
 		    memcmp(dump->key.word, here.word, sizeof(here.word)))
 			dump->metric = 0;
 		here = dump->key;
@@ -120,8 +129,9 @@ static int dump_family(struct net *net, struct sk_buff *skb,
 			break;
 		dump->after = true;
 		dump->metric = 0;
-		if (++turn % TURN)
+		if (dump->turn < TURN)
 			continue;
+		dump->turn = 0;
 		rcu_read_unlock();
 		cond_resched();
 		if (fatal_signal_pending(current))
@@ -134,13 +144,13 @@ static int dump_family(struct net *net, struct sk_buff *skb,
 
 static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
+	struct nld_dump *dump = dump_of(cb);
 	struct net *net = sock_net(cb->skb->sk);
 	struct nld_net *nn = nld_net(net);
 	int err = 0;
 	u64 as_of;
 
-	/* Pairs with the end of nld_table_change(). */
+	/* Pairs with the end of table_change(). */
 	as_of = atomic64_read_acquire(&nn->generation);
 	if (!dump->seq)
 		dump->seq = dump_seq(as_of);
@@ -148,9 +158,9 @@ static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	cb->prev_seq = dump->seq;
 
 	while (dump->af < NLD_AF_COUNT) {
-		if (dump->filter->families & BIT(dump->af)) {
+		if (dump->filter.families & BIT(dump->af)) {
 			if (!dump->inside)
-				nld_filter_start(dump->filter, &dump->key);
+				nld_filter_start(&dump->filter, &dump->key);
 			dump->inside = true;
 			err = dump_family(net, skb, cb, as_of);
 			if (err)
@@ -162,7 +172,7 @@ static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		dump->metric = 0;
 	}
 
-	/* Pairs with the beginning of nld_table_change(). */
+	/* Pairs with the beginning of table_change(). */
 	smp_rmb();
 	if ((u64)atomic64_read(&nn->changing) != as_of)
 		cb->seq = dump_seq(atomic64_read(&nn->changing));
@@ -173,41 +183,38 @@ static int nld_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 static int nld_dump_start(struct netlink_callback *cb)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
-	struct nld_filter **filter = cb->data;
+	struct nld_dump **dump = cb->data;
 
-	BUILD_BUG_ON(sizeof(struct nld_dump) > sizeof(cb->ctx));
+	BUILD_BUG_ON(sizeof(*dump) > sizeof(cb->ctx));
 	/* From here on nld_dump_done() frees it. */
-	dump->filter = *filter;
-	*filter = NULL;
+	*(struct nld_dump **)cb->ctx = *dump;
+	*dump = NULL;
 	cb->data = NULL;
 	return 0;
 }
 
 static int nld_dump_done(struct netlink_callback *cb)
 {
-	struct nld_dump *dump = (struct nld_dump *)cb->ctx;
-
-	kfree(dump->filter);
+	kfree(dump_of(cb));
 	return 0;
 }
 
 int nld_dump_request(struct nld_net *nn, struct sk_buff *skb,
 		     struct nld_request *req)
 {
-	struct nld_filter *filter;
+	struct nld_dump *dump;
 	struct netlink_dump_control control = {
 		.start = nld_dump_start,
 		.dump = nld_dump,
 		.done = nld_dump_done,
-		.data = &filter,
+		.data = &dump,
 	};
 	int err;
 
-	filter = kzalloc(sizeof(*filter), GFP_KERNEL_ACCOUNT);
-	if (!filter)
+	dump = kzalloc(sizeof(*dump), GFP_KERNEL_ACCOUNT);
+	if (!dump)
 		return -ENOMEM;
-	err = nld_parse_filter(req, filter);
+	err = nld_parse_filter(req, &dump->filter);
 	if (!err) {
 		/* One record of the longest kind always fits. */
 		control.min_dump_alloc = NLMSG_GOODSIZE;
@@ -219,6 +226,6 @@ int nld_dump_request(struct nld_net *nn, struct sk_buff *skb,
 			NL_SET_ERR_MSG(req->extack,
 				       "no room for the first part; the dump goes on when the socket is read");
 	}
-	kfree(filter);
+	kfree(dump);
 	return err;
 }

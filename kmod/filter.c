@@ -8,7 +8,7 @@
 #include <linux/bits.h>
 #include <linux/string.h>
 
-#include "table.h"
+#include "filter.h"
 
 void nld_filter_start(const struct nld_filter *filter, struct nld_key *key)
 {
@@ -32,7 +32,7 @@ bool nld_filter_match(const struct nld_filter *filter,
 	u32 given = filter->given;
 
 	if (!(given & BIT(NLD_A_TABLE)))
-		prefix.word[0] = key->word[0];
+		prefix.table = key->table;
 	if ((given & (BIT(NLD_A_TABLE) | BIT(NLD_A_DST))) &&
 	    !nld_key_covers(&prefix, key))
 		return false;

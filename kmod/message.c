@@ -3,10 +3,10 @@
  * What a message may be
  *
  * Everything that uapi/nld.h says of a message's form is enforced here and in
- * record.c, and nothing of what is in the tables is known here. The policies say what one
- * attribute may be; the parse functions say which attributes a message may
- * have, and how they must agree with each other and with the header. Every
- * refusal says why, and points at the attribute if there is one.
+ * record.c, and nothing of what is in the tables is known here. The policies
+ * say what one attribute may be; the parse functions say which attributes a
+ * message may have, and how they must agree with each other and with the
+ * header. Every refusal says why, and points at the attribute if there is one.
  *
  * Checks are strict without asking for it: the protocol is new, so there is
  * no program whose carelessness must be honoured.
@@ -20,7 +20,7 @@
 static int check_address(const struct nlattr *attr,
 			 struct netlink_ext_ack *extack)
 {
-	if (nla_len(attr) == V4_LEN || nla_len(attr) == V6_LEN)
+	if (nla_len(attr) == NLD_V4_LEN || nla_len(attr) == NLD_V6_LEN)
 		return 0;
 	NL_SET_ERR_MSG_ATTR(extack, attr, "address must be 4 or 16 bytes");
 	return -EINVAL;
@@ -35,7 +35,7 @@ static int check_gateway(const struct nlattr *attr,
 
 	if (err)
 		return err;
-	if (nla_len(attr) == V4_LEN) {
+	if (nla_len(attr) == NLD_V4_LEN) {
 		addr4 = nla_get_in_addr(attr);
 		if (addr4 && !ipv4_is_multicast(addr4) && !ipv4_is_lbcast(addr4))
 			return 0;
@@ -217,11 +217,11 @@ static int parse_key(struct nld_request *req)
 	switch (hdr->family) {
 	case AF_INET:
 		req->af = NLD_AF_INET;
-		len = V4_LEN;
+		len = NLD_V4_LEN;
 		break;
 	case AF_INET6:
 		req->af = NLD_AF_INET6;
-		len = V6_LEN;
+		len = NLD_V6_LEN;
 		break;
 	default:
 		NL_SET_ERR_MSG(req->extack, "family must be IPv4 or IPv6");
@@ -235,11 +235,10 @@ static int parse_key(struct nld_request *req)
 	}
 
 	memset(key, 0, sizeof(*key));
-	key->bits = 32 + hdr->dst_len;
+	key->bits = hdr->dst_len;
+	key->table = NLD_TABLE_MAIN;
 	if (req->tb[NLD_A_TABLE])
-		key->word[0] = cpu_to_be32(nla_get_u32(req->tb[NLD_A_TABLE]));
-	else
-		key->word[0] = cpu_to_be32(NLD_TABLE_MAIN);
+		key->table = nla_get_u32(req->tb[NLD_A_TABLE]);
 	if (!dst) {
 		if (!hdr->dst_len)
 			return 0;
@@ -253,9 +252,9 @@ static int parse_key(struct nld_request *req)
 				    "destination is not of the header's family");
 		return -EINVAL;
 	}
-	memcpy(&key->word[1], nla_data(dst), len);
+	memcpy(key->word, nla_data(dst), len);
 	for (i = hdr->dst_len; i < max; i++) {
-		if (be32_to_cpu(key->word[1 + i / 32]) & (1U << (31 - i % 32))) {
+		if (be32_to_cpu(key->word[i / 32]) & (1U << (31 - i % 32))) {
 			NL_SET_ERR_MSG_ATTR(req->extack, dst,
 					    "destination has bits set behind its prefix length");
 			return -EINVAL;
@@ -378,10 +377,8 @@ int nld_parse_filter(struct nld_request *req, struct nld_filter *filter)
 		filter->prefix = req->key;
 	} else {
 		filter->families = BIT(NLD_AF_INET) | BIT(NLD_AF_INET6);
-		filter->prefix.bits = 32;
 		if (tb[NLD_A_TABLE])
-			filter->prefix.word[0] =
-				cpu_to_be32(nla_get_u32(tb[NLD_A_TABLE]));
+			filter->prefix.table = nla_get_u32(tb[NLD_A_TABLE]);
 	}
 
 	if (tb[NLD_A_METRIC])

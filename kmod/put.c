@@ -9,45 +9,43 @@
 #include <linux/socket.h>
 #include <net/netlink.h>
 
-#include "message.h"
+#include "put.h"
 
 /* As large as the message can be, whatever is left out. */
 size_t nld_put_size(const struct nld_route *route)
 {
 	size_t size = NLMSG_ALIGN(sizeof(struct nldmsg)) +
-		      nla_total_size(V6_LEN) +		/* NLD_A_DST */
+		      nla_total_size(NLD_V6_LEN) +		/* NLD_A_DST */
 		      nla_total_size(sizeof(u32)) * 3 +	/* metric, table, expires */
 		      nla_total_size(sizeof(u8)) * 3 +	/* protocol, type, cause */
 		      nla_total_size_64bit(sizeof(u64)) * 2; /* generation, as of */
-	unsigned int i;
+	unsigned int i, hops = nld_route_hops(route);
 
-	for (i = 0; i < route->hop_count; i++)
+	for (i = 0; i < hops; i++)
 		size += nla_total_size(0) +
-			nla_total_size(V6_LEN) +
+			nla_total_size(NLD_V6_LEN) +
 			nla_total_size(sizeof(u32)) +
 			nla_total_size(sizeof(u16));
-	if (route->hop_count > 1)
+	if (hops > 1)
 		size += nla_total_size(0);
-	if (route->prefsrc_len)
-		size += nla_total_size(route->prefsrc_len);
+	if (nld_route_prefsrc_len(route))
+		size += nla_total_size(nld_route_prefsrc_len(route));
 	if (route->owner_len)
 		size += nla_total_size(route->owner_len);
 	return size;
 }
 
-static int put_hops(struct sk_buff *skb, const struct nld_route *route)
+static int put_hops(struct sk_buff *skb, const struct nld_hopgroup *group)
 {
-	const u8 *gateway = nld_route_gateways(route);
-	const struct nld_hop *hop = route->hop;
+	const struct nld_hop *hop = group->hop;
 	struct nlattr *list, *entry;
 	unsigned int i;
 
-	if (route->hop_count <= 1) {
-		if (route->hop_count && hop->gateway_len &&
-		    nla_put(skb, NLD_A_GATEWAY, hop->gateway_len, gateway))
+	if (group->hop_count == 1) {
+		if (hop->gateway_len &&
+		    nla_put(skb, NLD_A_GATEWAY, hop->gateway_len, hop->gateway))
 			return -EMSGSIZE;
-		if (route->hop_count && hop->oif &&
-		    nla_put_u32(skb, NLD_A_OIF, hop->oif))
+		if (hop->oif && nla_put_u32(skb, NLD_A_OIF, hop->oif))
 			return -EMSGSIZE;
 		return 0;
 	}
@@ -55,19 +53,18 @@ static int put_hops(struct sk_buff *skb, const struct nld_route *route)
 	list = nla_nest_start(skb, NLD_A_NEXTHOPS);
 	if (!list)
 		return -EMSGSIZE;
-	for (i = 0; i < route->hop_count; i++, hop++) {
+	for (i = 0; i < group->hop_count; i++, hop++) {
 		entry = nla_nest_start(skb, NLD_NH_ENTRY);
 		if (!entry)
 			return -EMSGSIZE;
 		if (hop->gateway_len &&
-		    nla_put(skb, NLD_NH_GATEWAY, hop->gateway_len, gateway))
+		    nla_put(skb, NLD_NH_GATEWAY, hop->gateway_len, hop->gateway))
 			return -EMSGSIZE;
 		if (hop->oif && nla_put_u32(skb, NLD_NH_OIF, hop->oif))
 			return -EMSGSIZE;
 		if (nla_put_u16(skb, NLD_NH_WEIGHT, hop->weight))
 			return -EMSGSIZE;
 		nla_nest_end(skb, entry);
-		gateway += hop->gateway_len;
 	}
 	nla_nest_end(skb, list);
 	return 0;
@@ -76,22 +73,22 @@ static int put_hops(struct sk_buff *skb, const struct nld_route *route)
 static int put_attrs(struct sk_buff *skb, const struct nld_put *put)
 {
 	const struct nld_route *route = put->route;
-	size_t len = put->af == NLD_AF_INET ? V4_LEN : V6_LEN;
+	bool inet6 = nld_route_af(route) == NLD_AF_INET6;
+	size_t len = inet6 ? NLD_V6_LEN : NLD_V4_LEN;
+	size_t prefsrc_len = nld_route_prefsrc_len(route);
 	u32 left = nld_route_seconds_left(route);
 
-	if (put->key->bits > 32 &&
-	    nla_put(skb, NLD_A_DST, len, &put->key->word[1]))
+	if (put->key->bits && nla_put(skb, NLD_A_DST, len, put->key->word))
 		return -EMSGSIZE;
-	if (put_hops(skb, route))
+	if (route->group && put_hops(skb, route->group))
 		return -EMSGSIZE;
 	if (nla_put_u32(skb, NLD_A_METRIC, route->metric) ||
-	    nla_put_u32(skb, NLD_A_TABLE, be32_to_cpu(put->key->word[0])) ||
+	    nla_put_u32(skb, NLD_A_TABLE, put->key->table) ||
 	    nla_put_u8(skb, NLD_A_PROTOCOL, route->protocol) ||
 	    nla_put_u8(skb, NLD_A_TYPE, route->type))
 		return -EMSGSIZE;
-	if (route->prefsrc_len &&
-	    nla_put(skb, NLD_A_PREFSRC, route->prefsrc_len,
-		    nld_route_prefsrc(route)))
+	if (prefsrc_len &&
+	    nla_put(skb, NLD_A_PREFSRC, prefsrc_len, route->tail))
 		return -EMSGSIZE;
 	if (left && nla_put_u32(skb, NLD_A_EXPIRES, left))
 		return -EMSGSIZE;
@@ -120,8 +117,8 @@ struct nlmsghdr *nld_put_route(struct sk_buff *skb, const struct nld_put *put)
 		return NULL;
 	hdr = nlmsg_data(nlh);
 	memset(hdr, 0, sizeof(*hdr));
-	hdr->family = put->af == NLD_AF_INET ? AF_INET : AF_INET6;
-	hdr->dst_len = put->key->bits - 32;
+	hdr->family = nld_route_af(put->route) == NLD_AF_INET ? AF_INET : AF_INET6;
+	hdr->dst_len = put->key->bits;
 	if (put_attrs(skb, put)) {
 		nlmsg_cancel(skb, nlh);
 		return NULL;

@@ -2,10 +2,10 @@
 /*
  * From a request to a record
  *
- * A record is one piece of memory whose size depends on its next hops, so
- * these are gone through twice: to measure and check them, and to fill the
- * record in. What message.c can say of each attribute alone is said there;
- * here is how they must agree with each other.
+ * How much memory next hops take depends on their number, so these are gone
+ * through twice: to check and count them, and to fill them in. What message.c
+ * can say of each attribute alone is said there; here is how they must agree
+ * with each other.
  */
 #include <linux/ktime.h>
 #include <linux/slab.h>
@@ -25,7 +25,7 @@ static int check_hop(const struct nlattr *at, const struct nlattr *gateway,
 				    "a next hop needs a gateway or a device");
 		return -EINVAL;
 	}
-	if (!gateway || oif || nla_len(gateway) != V6_LEN)
+	if (!gateway || oif || nla_len(gateway) != NLD_V6_LEN)
 		return 0;
 	addr = nla_get_in6_addr(gateway);
 	if (ipv6_addr_type(&addr) & IPV6_ADDR_LINKLOCAL) {
@@ -36,22 +36,21 @@ static int check_hop(const struct nlattr *at, const struct nlattr *gateway,
 	return 0;
 }
 
-static void put_hop(struct nld_hop *hop, u8 **gateways,
-		    const struct nlattr *gateway, const struct nlattr *oif,
-		    const struct nlattr *weight)
+static void put_hop(struct nld_hop *hop, const struct nlattr *gateway,
+		    const struct nlattr *oif, const struct nlattr *weight)
 {
-	hop->oif = oif ? nla_get_u32(oif) : 0;
-	hop->weight = weight ? nla_get_u16(weight) : 1;
+	if (oif)
+		hop->oif = nla_get_u32(oif);
+	if (weight)
+		hop->weight = nla_get_u16(weight);
 	if (!gateway)
 		return;
 	hop->gateway_len = nla_len(gateway);
-	memcpy(*gateways, nla_data(gateway), nla_len(gateway));
-	*gateways += nla_len(gateway);
+	memcpy(hop->gateway, nla_data(gateway), nla_len(gateway));
 }
 
-/* First round: how many next hops, and how many bytes their gateways take. */
-static int measure_hops(struct nld_request *req, unsigned int *hops,
-			size_t *gateways)
+/* First round: are they right, and how many? */
+static int check_hops(struct nld_request *req, unsigned int *hops)
 {
 	struct nlattr **tb = req->tb, *nh[NLD_NH_MAX + 1], *entry;
 	int err, rem;
@@ -64,8 +63,6 @@ static int measure_hops(struct nld_request *req, unsigned int *hops,
 			return -EINVAL;
 		}
 		*hops = 1;
-		if (tb[NLD_A_GATEWAY])
-			*gateways = nla_len(tb[NLD_A_GATEWAY]);
 		return check_hop(NULL, tb[NLD_A_GATEWAY], tb[NLD_A_OIF],
 				 req->extack);
 	}
@@ -89,8 +86,6 @@ static int measure_hops(struct nld_request *req, unsigned int *hops,
 				req->extack);
 		if (err)
 			return err;
-		if (nh[NLD_NH_GATEWAY])
-			*gateways += nla_len(nh[NLD_NH_GATEWAY]);
 	}
 	if (*hops)
 		return 0;
@@ -99,19 +94,15 @@ static int measure_hops(struct nld_request *req, unsigned int *hops,
 	return -EINVAL;
 }
 
-/* Second round: the next hops into the record, which has room for them. */
-static int fill_hops(struct nld_request *req, struct nld_route *route)
+/* Second round: the next hops into a group, which has room for them. */
+static int fill_hops(struct nld_request *req, struct nld_hopgroup *group)
 {
 	struct nlattr **tb = req->tb, *nh[NLD_NH_MAX + 1], *entry;
-	u8 *gateways = (u8 *)nld_route_gateways(route);
-	unsigned int i = 0;
+	struct nld_hop *hop = group->hop;
 	int err, rem;
 
-	if (!route->hop_count)
-		return 0;
 	if (!tb[NLD_A_NEXTHOPS]) {
-		put_hop(&route->hop[0], &gateways, tb[NLD_A_GATEWAY],
-			tb[NLD_A_OIF], NULL);
+		put_hop(hop, tb[NLD_A_GATEWAY], tb[NLD_A_OIF], NULL);
 		return 0;
 	}
 	nla_for_each_nested(entry, tb[NLD_A_NEXTHOPS], rem) {
@@ -119,18 +110,19 @@ static int fill_hops(struct nld_request *req, struct nld_route *route)
 				       req->extack);
 		if (err)
 			return err;
-		put_hop(&route->hop[i++], &gateways, nh[NLD_NH_GATEWAY],
-			nh[NLD_NH_OIF], nh[NLD_NH_WEIGHT]);
+		put_hop(hop++, nh[NLD_NH_GATEWAY], nh[NLD_NH_OIF],
+			nh[NLD_NH_WEIGHT]);
 	}
-	if (route->hop_count == 1)
-		route->hop[0].weight = 1;
+	/* Of one next hop the weight means nothing. */
+	if (group->hop_count == 1)
+		group->hop[0].weight = 1;
 	return 0;
 }
 
 static int check_prefsrc(struct nld_request *req)
 {
 	const struct nlattr *src = req->tb[NLD_A_PREFSRC];
-	size_t len = req->af == NLD_AF_INET ? V4_LEN : V6_LEN;
+	size_t len = req->af == NLD_AF_INET ? NLD_V4_LEN : NLD_V6_LEN;
 
 	if (!src)
 		return 0;
@@ -147,46 +139,28 @@ static int check_prefsrc(struct nld_request *req)
 	return 0;
 }
 
-static int add_timer_to(struct nld_route *route, const struct nld_request *req)
-{
-	u32 seconds = 0;
-
-	if (req->tb[NLD_A_EXPIRES])
-		seconds = nla_get_u32(req->tb[NLD_A_EXPIRES]);
-	if (!seconds)
-		return 0;
-	route->timer = kzalloc(sizeof(*route->timer), GFP_KERNEL_ACCOUNT);
-	if (!route->timer)
-		return -ENOMEM;
-	route->timer->expires = ktime_add_ms(ktime_get(),
-					     (u64)seconds * MSEC_PER_SEC);
-	route->timer->af = req->af;
-	route->timer->key = req->key;
-	route->timer->metric = req->metric;
-	return 0;
-}
-
 /**
  * nld_request_route - make the record that NLD_MSG_ROUTE_NEW describes
  * @req: from nld_parse_new()
+ *
+ * Its next hops are a group of its own, not yet shared.
  *
  * Return: the record, or ERR_PTR().
  */
 struct nld_route *nld_request_route(struct nld_request *req)
 {
+	const struct nlattr *prefsrc, *owner;
 	struct nlattr **tb = req->tb;
-	size_t prefsrc_len = tb[NLD_A_PREFSRC] ? nla_len(tb[NLD_A_PREFSRC]) : 0;
-	size_t owner_len = tb[NLD_A_OWNER] ? nla_len(tb[NLD_A_OWNER]) : 0;
 	u8 type = NLD_TYPE_UNICAST;
 	unsigned int hops = 0;
+	u32 seconds = 0;
 	struct nld_route *route;
-	size_t gateways = 0;
 	int err;
 
 	if (tb[NLD_A_TYPE])
 		type = nla_get_u8(tb[NLD_A_TYPE]);
 	if (type == NLD_TYPE_UNICAST) {
-		err = measure_hops(req, &hops, &gateways);
+		err = check_hops(req, &hops);
 		if (err)
 			return ERR_PTR(err);
 	} else if (tb[NLD_A_GATEWAY] || tb[NLD_A_OIF] || tb[NLD_A_NEXTHOPS]) {
@@ -198,29 +172,35 @@ struct nld_route *nld_request_route(struct nld_request *req)
 	if (err)
 		return ERR_PTR(err);
 
-	route = nld_route_alloc(hops * sizeof(*route->hop) + gateways +
-				prefsrc_len + owner_len);
+	prefsrc = tb[NLD_A_PREFSRC];
+	owner = tb[NLD_A_OWNER];
+	if (tb[NLD_A_EXPIRES])
+		seconds = nla_get_u32(tb[NLD_A_EXPIRES]);
+	route = nld_route_alloc(req->af, prefsrc, seconds,
+				owner ? nla_len(owner) : 0);
 	if (!route)
 		return ERR_PTR(-ENOMEM);
+	if (seconds)
+		nld_route_timed(route)->expires =
+			ktime_add_ms(ktime_get(), (u64)seconds * MSEC_PER_SEC);
 	route->metric = req->metric;
 	route->type = type;
 	if (tb[NLD_A_PROTOCOL])
 		route->protocol = nla_get_u8(tb[NLD_A_PROTOCOL]);
-	route->hop_count = hops;
-	err = fill_hops(req, route);
-	if (err)
-		goto free;
-	route->prefsrc_len = prefsrc_len;
-	if (prefsrc_len)
-		memcpy((u8 *)nld_route_prefsrc(route),
-		       nla_data(tb[NLD_A_PREFSRC]), prefsrc_len);
-	route->owner_len = owner_len;
-	if (owner_len)
-		memcpy((u8 *)nld_route_owner(route), nla_data(tb[NLD_A_OWNER]),
-		       owner_len);
-	err = add_timer_to(route, req);
-	if (err)
-		goto free;
+	if (prefsrc)
+		memcpy(route->tail, nla_data(prefsrc), nla_len(prefsrc));
+	if (owner)
+		memcpy(route->tail + nld_route_prefsrc_len(route),
+		       nla_data(owner), nla_len(owner));
+	if (hops) {
+		err = -ENOMEM;
+		route->group = nld_hopgroup_alloc(hops);
+		if (!route->group)
+			goto free;
+		err = fill_hops(req, route->group);
+		if (err)
+			goto free;
+	}
 	return route;
 
 free:
@@ -253,14 +233,17 @@ const struct nlattr *nld_request_hop_attr(const struct nld_request *req,
 int nld_request_conditions(const struct nld_request *req,
 			   const struct nld_route *route)
 {
-	struct nlattr *const *tb = req->tb;
 	const struct nlattr *bad = NULL;
+	const struct nld_hop *hop = NULL;
+	struct nlattr *const *tb = req->tb;
 
 	if (req->generation && req->generation != route->generation) {
 		NL_SET_ERR_MSG_ATTR(req->extack, tb[NLD_A_GENERATION],
 				    "the route is not of this generation");
 		return -ESTALE;
 	}
+	if (nld_route_hops(route) == 1)
+		hop = route->group->hop;
 	if (tb[NLD_A_PROTOCOL] && nla_get_u8(tb[NLD_A_PROTOCOL]) != route->protocol)
 		bad = tb[NLD_A_PROTOCOL];
 	else if (tb[NLD_A_TYPE] && nla_get_u8(tb[NLD_A_TYPE]) != route->type)
@@ -270,14 +253,12 @@ int nld_request_conditions(const struct nld_request *req,
 		  nla_memcmp(tb[NLD_A_OWNER], nld_route_owner(route),
 			     route->owner_len)))
 		bad = tb[NLD_A_OWNER];
-	else if (tb[NLD_A_OIF] && (route->hop_count != 1 ||
-				   nla_get_u32(tb[NLD_A_OIF]) != route->hop[0].oif))
+	else if (tb[NLD_A_OIF] &&
+		 (!hop || nla_get_u32(tb[NLD_A_OIF]) != hop->oif))
 		bad = tb[NLD_A_OIF];
 	else if (tb[NLD_A_GATEWAY] &&
-		 (route->hop_count != 1 ||
-		  nla_len(tb[NLD_A_GATEWAY]) != route->hop[0].gateway_len ||
-		  nla_memcmp(tb[NLD_A_GATEWAY], nld_route_gateways(route),
-			     route->hop[0].gateway_len)))
+		 (!hop || nla_len(tb[NLD_A_GATEWAY]) != hop->gateway_len ||
+		  nla_memcmp(tb[NLD_A_GATEWAY], hop->gateway, hop->gateway_len)))
 		bad = tb[NLD_A_GATEWAY];
 	if (!bad)
 		return 0;

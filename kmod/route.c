@@ -2,72 +2,162 @@
 /*
  * One record: its memory, and what can be asked of it
  *
- * Next hops, gateways, preferred source and owner lie behind each other in
- * the record's tail, so that a usual record fills one cache line and two
- * records can be compared byte by byte. Nothing here is locked: a record is
- * never written to once it is published.
+ * A record says to which prefix it belongs and whose it is; where it leads is
+ * in a group of next hops, which all records that lead there share. Nothing
+ * here is locked: what readers see of a record is never written to once it is
+ * published.
  */
 #include <linux/ktime.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "table.h"
+#include "route.h"
 
-struct nld_route *nld_route_alloc(size_t tail_len)
+static size_t prefsrc_len(u8 flags)
+{
+	if (!(flags & NLD_ROUTE_PREFSRC))
+		return 0;
+	return flags & NLD_ROUTE_INET6 ? NLD_V6_LEN : NLD_V4_LEN;
+}
+
+static bool is_timed(const struct nld_route *route)
+{
+	return route->flags & NLD_ROUTE_TIMED;
+}
+
+static size_t tail_len(const struct nld_route *route)
+{
+	return prefsrc_len(route->flags) + route->owner_len;
+}
+
+/* What stands in front of a record's tail. */
+static size_t head_len(bool timed)
+{
+	/* Not struct_size(): it counts the padding behind @owner_len twice. */
+	return offsetof(struct nld_route, tail) +
+	       (timed ? offsetof(struct nld_timed, route) : 0);
+}
+
+/**
+ * nld_route_alloc - make a record
+ * @af: its family
+ * @prefsrc: with room for a preferred source
+ * @timed: it ends by itself
+ * @owner_len: bytes of its owner
+ *
+ * Return: the record, or NULL.
+ */
+struct nld_route *nld_route_alloc(enum nld_af af, bool prefsrc, bool timed,
+				  u8 owner_len)
 {
 	struct nld_route *route;
+	u8 flags = 0;
+	void *memory;
 
-	route = kzalloc(sizeof(*route) + tail_len, GFP_KERNEL_ACCOUNT);
-	if (route)
-		route->tail_len = tail_len;
+	if (af == NLD_AF_INET6)
+		flags |= NLD_ROUTE_INET6;
+	if (prefsrc)
+		flags |= NLD_ROUTE_PREFSRC;
+	if (timed)
+		flags |= NLD_ROUTE_TIMED;
+	memory = kzalloc(head_len(timed) + prefsrc_len(flags) + owner_len,
+			 GFP_KERNEL_ACCOUNT);
+	if (!memory)
+		return NULL;
+	route = memory;
+	if (timed)
+		route = &((struct nld_timed *)memory)->route;
+	route->flags = flags;
+	route->owner_len = owner_len;
 	return route;
 }
 
 /* Of a record that was never published, or that nobody can reach any more. */
 void nld_route_free(struct nld_route *route)
 {
-	kfree(route->timer);
-	kfree(route);
+	if (route->group && !route->group->users)
+		kfree(route->group);
+	kfree(nld_route_memory(route));
 }
 
-size_t nld_route_bytes(const struct nld_route *route)
+/* When it ends; NULL: it does not. */
+struct nld_timed *nld_route_timed(struct nld_route *route)
 {
-	return sizeof(*route) + route->tail_len +
-	       (route->timer ? sizeof(*route->timer) : 0);
+	if (!is_timed(route))
+		return NULL;
+	return container_of(route, struct nld_timed, route);
 }
 
-static size_t route_gateways_len(const struct nld_route *route)
+/* What was allocated. */
+void *nld_route_memory(struct nld_route *route)
 {
-	size_t len = 0;
-	unsigned int i;
+	struct nld_timed *timed = nld_route_timed(route);
 
-	for (i = 0; i < route->hop_count; i++)
-		len += route->hop[i].gateway_len;
-	return len;
+	return timed ? (void *)timed : route;
 }
 
-const u8 *nld_route_gateways(const struct nld_route *route)
+/* Of a record that readers may stand on. */
+void nld_route_free_rcu(struct nld_route *route)
 {
-	return (const u8 *)route + sizeof(*route) +
-	       route->hop_count * sizeof(*route->hop);
+	struct nld_timed *timed = nld_route_timed(route);
+
+	if (timed)
+		kfree_rcu(timed, route.rcu);
+	else
+		kfree_rcu(route, rcu);
 }
 
-const u8 *nld_route_prefsrc(const struct nld_route *route)
+static ktime_t expires(const struct nld_route *route)
 {
-	return nld_route_gateways(route) + route_gateways_len(route);
+	return container_of(route, const struct nld_timed, route)->expires;
+}
+
+/* All but its group, and its place in the tables. */
+struct nld_route *nld_route_copy(const struct nld_route *route)
+{
+	struct nld_route *copy;
+
+	copy = nld_route_alloc(nld_route_af(route), nld_route_prefsrc_len(route),
+			       is_timed(route), route->owner_len);
+	if (!copy)
+		return NULL;
+	copy->metric = route->metric;
+	copy->protocol = route->protocol;
+	copy->type = route->type;
+	memcpy(copy->tail, route->tail, tail_len(route));
+	if (is_timed(route))
+		nld_route_timed(copy)->expires = expires(route);
+	return copy;
+}
+
+enum nld_af nld_route_af(const struct nld_route *route)
+{
+	return route->flags & NLD_ROUTE_INET6 ? NLD_AF_INET6 : NLD_AF_INET;
+}
+
+unsigned int nld_route_hops(const struct nld_route *route)
+{
+	return route->group ? route->group->hop_count : 0;
+}
+
+/* Of the preferred source, which is where the tail begins; 0: none. */
+size_t nld_route_prefsrc_len(const struct nld_route *route)
+{
+	return prefsrc_len(route->flags);
 }
 
 const u8 *nld_route_owner(const struct nld_route *route)
 {
-	return nld_route_prefsrc(route) + route->prefsrc_len;
+	return route->tail + nld_route_prefsrc_len(route);
 }
 
 bool nld_route_uses(const struct nld_route *route, u32 oif)
 {
-	unsigned int i;
+	unsigned int i, hops = nld_route_hops(route);
 
-	for (i = 0; i < route->hop_count; i++)
-		if (route->hop[i].oif == oif)
+	for (i = 0; i < hops; i++)
+		if (route->group->hop[i].oif == oif)
 			return true;
 	return false;
 }
@@ -77,69 +167,44 @@ u32 nld_route_seconds_left(const struct nld_route *route)
 {
 	s64 left;
 
-	if (!route->timer)
+	if (!is_timed(route))
 		return 0;
-	left = ktime_ms_delta(route->timer->expires, ktime_get());
+	left = ktime_ms_delta(expires(route), ktime_get());
 	return left > 0 ? (u32)(left - 1) / MSEC_PER_SEC + 1 : 1;
 }
 
-bool nld_route_same(const struct nld_route *a, const struct nld_route *b)
+/* Its own memory; a group is counted once, whoever shares it. */
+size_t nld_route_bytes(const struct nld_route *route)
 {
-	size_t at = offsetof(struct nld_route, metric);
-
-	return a->tail_len == b->tail_len &&
-	       !memcmp((const u8 *)a + at, (const u8 *)b + at,
-		       sizeof(*a) - at + a->tail_len);
+	return head_len(is_timed(route)) + tail_len(route);
 }
 
-/* A copy without the next hops that use @oif, or NULL. */
-struct nld_route *nld_route_without(const struct nld_route *route, u32 oif)
+/* Of two records with the same key, groups shared: do they say the same? */
+bool nld_route_same(const struct nld_route *a, const struct nld_route *b)
 {
-	const u8 *from = nld_route_gateways(route);
-	size_t rest = route->prefsrc_len + route->owner_len;
-	struct nld_route *copy;
-	unsigned int i, hops = 0;
-	size_t gateways = 0;
-	u8 *to;
+	return a->group == b->group && a->protocol == b->protocol &&
+	       a->type == b->type && a->flags == b->flags &&
+	       a->owner_len == b->owner_len &&
+	       !memcmp(a->tail, b->tail, tail_len(a));
+}
 
-	for (i = 0; i < route->hop_count; i++) {
-		if (route->hop[i].oif == oif)
-			continue;
-		hops++;
-		gateways += route->hop[i].gateway_len;
-	}
+struct nld_hopgroup *nld_hopgroup_alloc(unsigned int hops)
+{
+	struct nld_hopgroup *group;
+	unsigned int i;
 
-	copy = nld_route_alloc(hops * sizeof(*route->hop) + gateways + rest);
-	if (!copy)
+	group = kzalloc(struct_size(group, hop, hops), GFP_KERNEL_ACCOUNT);
+	if (!group)
 		return NULL;
-	if (route->timer) {
-		copy->timer = kmemdup(route->timer, sizeof(*route->timer),
-				      GFP_KERNEL_ACCOUNT);
-		if (!copy->timer) {
-			nld_route_free(copy);
-			return NULL;
-		}
+	group->hop_count = hops;
+	for (i = 0; i < hops; i++) {
+		group->hop[i].index = i;
+		group->hop[i].weight = 1;
 	}
-	copy->metric = route->metric;
-	copy->protocol = route->protocol;
-	copy->type = route->type;
-	copy->owner_len = route->owner_len;
-	copy->prefsrc_len = route->prefsrc_len;
-	copy->hop_count = hops;
+	return group;
+}
 
-	to = (u8 *)nld_route_gateways(copy);
-	for (hops = 0, i = 0; i < route->hop_count; i++) {
-		u8 len = route->hop[i].gateway_len;
-
-		if (route->hop[i].oif != oif) {
-			copy->hop[hops++] = route->hop[i];
-			memcpy(to, from, len);
-			to += len;
-		}
-		from += len;
-	}
-	if (hops == 1)
-		copy->hop[0].weight = 1;
-	memcpy(to, from, rest);
-	return copy;
+size_t nld_hopgroup_bytes(const struct nld_hopgroup *group)
+{
+	return struct_size(group, hop, group->hop_count);
 }

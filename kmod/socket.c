@@ -3,65 +3,22 @@
  * The protocol's socket: requests in, answers and announcements out
  *
  * A request is carried out in the context of the process that sends it, one
- * message after the other. Nothing is locked here: readers are under RCU, and
- * table.c takes the namespace's mutex for each change.
+ * message after the other. Readers are under RCU and wait for nobody; table.c
+ * takes the namespace's mutex for each change.
  */
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
 
+#include "limit.h"
 #include "message.h"
+#include "put.h"
 #include "socket.h"
 #include "table.h"
 
 /* Room for the answer to a get, for all but the longest lists of next hops. */
 #define USUAL_SIZE	512
-
-/* Announcements */
-
-/**
- * nld_announce - tell the group, and the sender if it asked for an echo
- * @nn: the namespace, locked
- * @put: what; portid, seq and flags for an answer are filled in here
- * @req: who made the change; NULL: the kernel
- *
- * What is not an announcement (put->announce) goes to the sender only.
- *
- * Return: 0, or -ENOBUFS if the sender will miss the echo it asked for. One
- * whose queue is full is told by its socket instead.
- */
-int nld_announce(struct nld_net *nn, struct nld_put *put,
-		 const struct nld_request *req)
-{
-	bool echo = req && nlmsg_report(req->nlh);
-	u32 group = put->announce ? NLD_GROUP_ROUTE : 0;
-	struct sk_buff *skb;
-
-	if (!echo && !(group && netlink_has_listeners(nn->sock, group)))
-		return 0;
-	if (req) {
-		put->portid = req->portid;
-		put->seq = req->nlh->nlmsg_seq;
-	}
-
-	skb = nlmsg_new(nld_put_size(put->route), GFP_KERNEL);
-	if (!skb)
-		goto lost;
-	if (WARN_ON_ONCE(!nld_put_route(skb, put))) {
-		kfree_skb(skb);
-		goto lost;
-	}
-	nlmsg_notify(nn->sock, skb, put->portid, group, echo, GFP_KERNEL);
-	return 0;
-
-lost:
-	if (group) {
-		nn->stats.unannounced++;
-		netlink_set_err(nn->sock, 0, group, -ENOBUFS);
-	}
-	return echo ? -ENOBUFS : 0;
-}
 
 /* Requests */
 
@@ -103,9 +60,12 @@ static int do_flush(struct nld_net *nn, struct nld_request *req)
 	err = nld_parse_filter(req, &filter);
 	if (err)
 		return err;
-	err = nld_table_flush(nn, &filter, req);
+	err = nld_table_flush(nn, &filter, &req->sender);
 	if (err == -ENOBUFS)
 		NL_SET_ERR_MSG(req->extack, "done, but without memory for an echo");
+	if (err == -ECANCELED)
+		NL_SET_ERR_MSG(req->extack,
+			       "stopped because the process was killed; what is gone is gone");
 	return err;
 }
 
@@ -127,14 +87,14 @@ static const struct nld_route *get_longest(struct nld_net *nn,
 	u64 before;
 
 	for (;;) {
-		/* Pairs with the end of nld_table_change(). */
+		/* Pairs with the end of table_change(). */
 		before = atomic64_read_acquire(&nn->generation);
 		*node = nld_trie_lookup(trie, &req->key);
 		if (!*node)
 			route = NULL;
 		else
 			route = rcu_dereference((*node)->routes);
-		/* Pairs with the beginning of nld_table_change(). */
+		/* Pairs with the beginning of table_change(). */
 		smp_rmb();
 		if ((u64)atomic64_read(&nn->changing) == before)
 			return route;
@@ -171,7 +131,7 @@ static int do_get(struct nld_net *nn, struct nld_request *req)
 {
 	bool lookup;
 	struct nld_put put = {
-		.portid = req->portid,
+		.portid = req->sender.portid,
 		.seq = req->nlh->nlmsg_seq,
 		.type = NLD_MSG_ROUTE_NEW,
 		.key = &req->key,
@@ -185,7 +145,6 @@ static int do_get(struct nld_net *nn, struct nld_request *req)
 	err = nld_parse_get(req);
 	if (err)
 		return err;
-	put.af = req->af;
 	lookup = req->flags & NLD_F_LOOKUP;
 	key = req->key;
 again:
@@ -215,7 +174,7 @@ again:
 		kfree_skb(skb);
 		goto again;
 	}
-	return nlmsg_unicast(nn->sock, skb, req->portid);
+	return nlmsg_unicast(nn->sock, skb, req->sender.portid);
 }
 
 static int do_info(struct nld_net *nn, struct sk_buff *in,
@@ -245,9 +204,9 @@ static int do_info(struct nld_net *nn, struct sk_buff *in,
 			NLD_FEATURE_EXPIRES | NLD_FEATURE_OWNER |
 			NLD_FEATURE_GENERATION | NLD_FEATURE_LOOKUP) ||
 	    nla_put_string(skb, NLD_INFO_VERSION, NLD_VERSION) ||
-	    nla_put_u32(skb, NLD_INFO_MAX_ROUTES, READ_ONCE(nld_max_routes)) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_ROUTES, nld_limit_host()) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_ROUTES_NETNS,
-			READ_ONCE(nld_max_routes_netns)) ||
+			nld_limit_netns(nn)) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_NEXTHOPS, NLD_MAX_NEXTHOPS) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_OWNER, NLD_MAX_OWNER) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_EXPIRES, NLD_MAX_EXPIRES))
@@ -260,22 +219,17 @@ full:
 	return -EMSGSIZE;
 }
 
-static int put_stats(struct sk_buff *skb, struct nld_net *nn)
+static int put_stats(struct sk_buff *skb, const struct nld_stats *stats)
 {
-	const struct nld_trie *trie4 = &nn->trie[NLD_AF_INET];
-	const struct nld_trie *trie6 = &nn->trie[NLD_AF_INET6];
-	const struct nld_stats *stats = &nn->stats;
 	const struct {
 		int type;
 		u64 value;
 	} list[] = {
-		{ NLD_STATS_GENERATION, atomic64_read(&nn->generation) },
+		{ NLD_STATS_GENERATION, stats->generation },
 		{ NLD_STATS_ROUTES4, stats->routes[NLD_AF_INET] },
 		{ NLD_STATS_ROUTES6, stats->routes[NLD_AF_INET6] },
-		{ NLD_STATS_NODES, trie4->nodes + trie6->nodes },
-		{ NLD_STATS_BYTES, stats->bytes +
-			trie4->nodes * nld_trie_node_size(trie4) +
-			trie6->nodes * nld_trie_node_size(trie6) },
+		{ NLD_STATS_NODES, stats->nodes },
+		{ NLD_STATS_BYTES, stats->bytes },
 		{ NLD_STATS_CREATED, stats->created },
 		{ NLD_STATS_REPLACED, stats->replaced },
 		{ NLD_STATS_DELETED, stats->deleted },
@@ -297,6 +251,7 @@ static int do_stats(struct nld_net *nn, struct sk_buff *in,
 		    struct netlink_ext_ack *extack)
 {
 	u32 portid = NETLINK_CB(in).portid;
+	struct nld_stats stats;
 	struct nlmsghdr *nlh;
 	struct sk_buff *skb;
 	int err;
@@ -312,10 +267,10 @@ static int do_stats(struct nld_net *nn, struct sk_buff *in,
 	if (!nlh)
 		goto full;
 	memset(nlmsg_data(nlh), 0, sizeof(struct nldmsg));
-	mutex_lock(&nn->lock);
-	err = put_stats(skb, nn);
-	mutex_unlock(&nn->lock);
-	if (err)
+	spin_lock(&nn->stats_lock);
+	stats = nn->stats;
+	spin_unlock(&nn->stats_lock);
+	if (put_stats(skb, &stats))
 		goto full;
 	nlmsg_end(skb, nlh);
 	return nlmsg_unicast(nn->sock, skb, portid);
@@ -334,7 +289,11 @@ static int nld_rcv_msg(struct sk_buff *skb, struct nlmsghdr *nlh,
 	struct nld_request req = {
 		.nlh = nlh,
 		.extack = extack,
-		.portid = NETLINK_CB(skb).portid,
+		.sender = {
+			.portid = NETLINK_CB(skb).portid,
+			.seq = nlh->nlmsg_seq,
+			.echo = nlmsg_report(nlh),
+		},
 	};
 
 	switch (nlh->nlmsg_type) {

@@ -9,17 +9,10 @@
 #include <linux/skbuff.h>
 
 #include "message.h"
-#include "table.h"
-
-#define NLD_VERSION	"0.1.0"
-
-struct nld_net *nld_net(const struct net *net);
-int nld_no_protocol(const struct nld_net *nn, int number, const char *param);
+#include "net.h"
 
 int nld_socket_init(struct nld_net *nn, int protocol);
 void nld_socket_exit(struct nld_net *nn);
-int nld_announce(struct nld_net *nn, struct nld_put *put,
-		 const struct nld_request *req);
 
 int nld_dump_request(struct nld_net *nn, struct sk_buff *skb,
 		     struct nld_request *req);

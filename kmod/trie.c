@@ -8,17 +8,21 @@
  * fewer forks than prefixes, and the way to a prefix is never longer than the
  * prefix.
  *
- * The first 32 bits of a key are the number of the routing table. One trie
- * therefore holds all tables of a family: a table costs nothing while it is
- * empty, needs no life of its own, and is a subtree when it is flushed. That
- * a lookup stays in its table follows from no record being shorter than that.
+ * Each table is such a tree, and they hang in another one, whose keys are the
+ * numbers of tables. So a table costs nothing while it is empty and needs no
+ * life of its own: it comes with its first record and goes with its last.
  *
  * Readers take no lock. A writer makes a node complete before it publishes
  * it by one store, and frees it a grace period after it took it out by one
- * store; what a reader stands on stays as it was. A walk with
- * nld_trie_next() goes on from a key and not from a node, so it may give up
- * RCU between steps. It is not a snapshot: who needs one compares the table's
- * generation before and after.
+ * store. It takes it out as it is, with its records and its children in it:
+ * a reader that stands there goes on to everything that was below, and so
+ * misses no record that nobody touched. Only a node that stays, because it
+ * forks, loses its records in place. A walk with nld_trie_next() goes on from
+ * a key and not from a node, so it may give up RCU between steps. It is not a
+ * snapshot: who needs one compares the table's generation before and after.
+ *
+ * A writer walks down once, with a cursor; makes ready what needs memory; and
+ * then changes the trie, which cannot fail.
  *
  * Records belong to the caller (see table.c). This file includes nothing of
  * the module's, so that trie_test.c can hold it against a plain list.
@@ -57,34 +61,36 @@ static unsigned int common_bits(const __be32 *a, const __be32 *b,
 	return max;
 }
 
-static bool node_covers(const struct nld_node *node, const struct nld_key *key)
+static bool node_covers(const struct nld_node *node, const __be32 *word,
+			unsigned int bits)
 {
-	return node->bits <= key->bits &&
-	       common_bits(node->word, key->word, node->bits) == node->bits;
+	return node->bits <= bits &&
+	       common_bits(node->word, word, node->bits) == node->bits;
 }
 
 bool nld_key_covers(const struct nld_key *prefix, const struct nld_key *key)
 {
-	return prefix->bits <= key->bits &&
+	return prefix->table == key->table && prefix->bits <= key->bits &&
 	       common_bits(prefix->word, key->word, prefix->bits) == prefix->bits;
 }
 
 void nld_node_key(const struct nld_trie *trie, const struct nld_node *node,
 		  struct nld_key *key)
 {
-	memset(key, 0, sizeof(*key));
+	memset(key->word, 0, sizeof(key->word));
 	memcpy(key->word, node->word, trie->words * sizeof(*key->word));
 	key->bits = node->bits;
 }
 
 size_t nld_trie_node_size(const struct nld_trie *trie)
 {
-	/* struct_size_t() says it better, but not every 6.1 has it. */
-	return struct_size((struct nld_node *)NULL, word, trie->words);
+	/* Not struct_size(): it counts the padding behind @bits twice. */
+	return offsetof(struct nld_node, word) +
+	       trie->words * sizeof_field(struct nld_node, word[0]);
 }
 
-static struct nld_node *node_alloc(struct nld_trie *trie,
-				   const struct nld_key *key, unsigned int bits)
+static struct nld_node *node_alloc(struct nld_trie *trie, const __be32 *word,
+				   unsigned int bits)
 {
 	unsigned int i;
 	struct nld_node *node;
@@ -98,39 +104,26 @@ static struct nld_node *node_alloc(struct nld_trie *trie,
 
 		if (bits - i * 32 < 32)
 			mask <<= 32 - (bits - i * 32);
-		node->word[i] = key->word[i] & cpu_to_be32(mask);
+		node->word[i] = word[i] & cpu_to_be32(mask);
 	}
-	trie->nodes++;
 	return node;
-}
-
-static void node_free(struct nld_trie *trie, struct nld_node *node)
-{
-	trie->nodes--;
-	kfree_rcu(node, rcu);
 }
 
 void nld_trie_init(struct nld_trie *trie, struct mutex *lock, u8 words)
 {
-	RCU_INIT_POINTER(trie->root, NULL);
+	static_assert(offsetof(struct nld_node, word) + sizeof(__be32) == 32);
+
+	RCU_INIT_POINTER(trie->tables, NULL);
 	trie->lock = lock;
 	trie->words = words;
 	trie->nodes = 0;
 }
 
-/**
- * nld_trie_exit - free all nodes
- * @trie: the trie, which no reader can reach any more
- * @free_routes: called for each node that has records
- *
- * Turns the trie over to the right as it goes, so that it needs no stack.
- */
-void nld_trie_exit(struct nld_trie *trie,
-		   void (*free_routes)(struct nld_node *node))
+/* Turns a tree over to the right as it goes, so that it needs no stack. */
+static void tree_free(struct nld_trie *trie, struct nld_node *node,
+		      void (*each)(struct nld_node *node, void *data),
+		      void *data)
 {
-	struct nld_node *node = rcu_dereference_protected(trie->root, true);
-
-	RCU_INIT_POINTER(trie->root, NULL);
 	while (node) {
 		struct nld_node *left = rcu_dereference_protected(node->child[0], true);
 		struct nld_node *right;
@@ -144,7 +137,7 @@ void nld_trie_exit(struct nld_trie *trie,
 		}
 		right = rcu_dereference_protected(node->child[1], true);
 		if (rcu_access_pointer(node->routes))
-			free_routes(node);
+			each(node, data);
 		kfree(node);
 		trie->nodes--;
 		node = right;
@@ -152,28 +145,76 @@ void nld_trie_exit(struct nld_trie *trie,
 	}
 }
 
+struct free_table {
+	struct nld_trie *trie;
+	void (*free_routes)(struct nld_node *node, void *data);
+	void *data;
+};
+
+static void free_table(struct nld_node *table, void *data)
+{
+	struct free_table *free = data;
+
+	tree_free(free->trie, rcu_dereference_protected(table->root, true),
+		  free->free_routes, free->data);
+}
+
+/**
+ * nld_trie_exit - free all nodes
+ * @trie: the trie, which no reader can reach any more
+ * @free_routes: called for each node that has records
+ * @data: for @free_routes
+ */
+void nld_trie_exit(struct nld_trie *trie,
+		   void (*free_routes)(struct nld_node *node, void *data),
+		   void *data)
+{
+	struct free_table free = { trie, free_routes, data };
+	struct nld_node *tables = rcu_dereference_protected(trie->tables, true);
+
+	RCU_INIT_POINTER(trie->tables, NULL);
+	tree_free(trie, tables, free_table, &free);
+}
+
+/* The node of exactly these bits that has records, or NULL. */
+static struct nld_node *tree_exact(const struct nld_trie *trie,
+				   struct nld_node *node, const __be32 *word,
+				   unsigned int bits)
+{
+	while (node && node_covers(node, word, bits)) {
+		if (node->bits == bits)
+			return rcu_access_pointer(node->routes) ? node : NULL;
+		node = trie_deref(trie, node->child[bit_at(word, node->bits)]);
+	}
+	return NULL;
+}
+
+/* The root of a table, or NULL. */
+static struct nld_node *table_root(const struct nld_trie *trie, u32 table)
+{
+	__be32 number = cpu_to_be32(table);
+	struct nld_node *node;
+
+	node = tree_exact(trie, trie_deref(trie, trie->tables), &number, 32);
+	return node ? trie_deref(trie, node->root) : NULL;
+}
+
 /* The node of exactly this key that has records, or NULL. */
 struct nld_node *nld_trie_exact(const struct nld_trie *trie,
 				const struct nld_key *key)
 {
-	struct nld_node *node = trie_deref(trie, trie->root);
-
-	while (node && node_covers(node, key)) {
-		if (node->bits == key->bits)
-			return rcu_access_pointer(node->routes) ? node : NULL;
-		node = trie_deref(trie, node->child[bit_at(key->word, node->bits)]);
-	}
-	return NULL;
+	return tree_exact(trie, table_root(trie, key->table), key->word,
+			  key->bits);
 }
 
 /* Of the nodes with records that cover this key the longest, or NULL. */
 struct nld_node *nld_trie_lookup(const struct nld_trie *trie,
 				 const struct nld_key *key)
 {
-	struct nld_node *node = trie_deref(trie, trie->root);
+	struct nld_node *node = table_root(trie, key->table);
 	struct nld_node *best = NULL;
 
-	while (node && node_covers(node, key)) {
+	while (node && node_covers(node, key->word, key->bits)) {
 		if (rcu_access_pointer(node->routes))
 			best = node;
 		if (node->bits == key->bits)
@@ -195,46 +236,37 @@ static struct nld_node *first_below(const struct nld_trie *trie,
 	return node;
 }
 
-/**
- * nld_trie_next - one step of a walk through all nodes that have records
- * @trie: the trie
- * @key: where the walk is
- * @after: start behind @key, not at it
- *
- * The order is by bits, a prefix before those that it covers.
- *
- * Return: the node, or NULL at the end.
- */
-struct nld_node *nld_trie_next(const struct nld_trie *trie,
-			       const struct nld_key *key, bool after)
+/* The first node with records at these bits, or behind them; or NULL. */
+static struct nld_node *tree_next(const struct nld_trie *trie,
+				  struct nld_node *node, const __be32 *word,
+				  unsigned int bits, bool after)
 {
-	struct nld_node *node = trie_deref(trie, trie->root);
 	struct nld_node *later = NULL;	/* the last way to the right not taken */
 	struct nld_node *found = NULL;
 
 	while (node) {
-		unsigned int max = min(node->bits, key->bits);
-		unsigned int same = common_bits(node->word, key->word, max);
+		unsigned int max = min_t(unsigned int, node->bits, bits);
+		unsigned int same = common_bits(node->word, word, max);
 		struct nld_node *left, *right;
 
 		if (same < max) {
-			/* All that is here lies on one side of the key. */
-			if (!bit_at(key->word, same))
+			/* All that is here lies on one side. */
+			if (!bit_at(word, same))
 				found = first_below(trie, node);
 			break;
 		}
-		if (node->bits > key->bits || (node->bits == key->bits && !after)) {
+		if (node->bits > bits || (node->bits == bits && !after)) {
 			found = first_below(trie, node);
 			break;
 		}
 
 		left = trie_deref(trie, node->child[0]);
 		right = trie_deref(trie, node->child[1]);
-		if (node->bits == key->bits) {
+		if (node->bits == bits) {
 			found = first_below(trie, left ? left : right);
 			break;
 		}
-		if (bit_at(key->word, node->bits)) {
+		if (bit_at(word, node->bits)) {
 			node = right;
 		} else {
 			if (right)
@@ -246,90 +278,255 @@ struct nld_node *nld_trie_next(const struct nld_trie *trie,
 }
 
 /**
- * nld_trie_get - find or make the node of a key
+ * nld_trie_next - one step of a walk through all nodes that have records
  * @trie: the trie
- * @key: the key
- * @routes: what a node without records gets, before anybody can see it
+ * @key: where the walk is, and then where the node is
+ * @after: start behind @key, not at it
  *
- * Return: the node, whose records are @routes or those it had before; or NULL
- * if there is no memory, and nothing has changed.
+ * The order is by table and then by bits, a prefix before those that it covers.
+ *
+ * Return: the node, or NULL at the end.
  */
-struct nld_node *nld_trie_get(struct nld_trie *trie, const struct nld_key *key,
-			      struct nld_route *routes)
+struct nld_node *nld_trie_next(const struct nld_trie *trie,
+			       struct nld_key *key, bool after)
 {
-	struct nld_node __rcu **slot = &trie->root;
-	struct nld_node *node, *new, *fork;
-	unsigned int same = 0;
+	__be32 number = cpu_to_be32(key->table);
+	struct nld_node *table, *root, *node;
+	bool next = false;
 
-	while ((node = trie_locked(trie, *slot))) {
-		same = common_bits(node->word, key->word,
-				   min(node->bits, key->bits));
-		if (same < node->bits)
-			break;
-		if (node->bits == key->bits) {
-			if (!rcu_access_pointer(node->routes))
-				rcu_assign_pointer(node->routes, routes);
+	while ((table = tree_next(trie, trie_deref(trie, trie->tables),
+				  &number, 32, next))) {
+		number = table->word[0];
+		root = trie_deref(trie, table->root);
+		if (be32_to_cpu(number) == key->table)
+			node = tree_next(trie, root, key->word, key->bits, after);
+		else
+			node = first_below(trie, root);
+		if (node) {
+			key->table = be32_to_cpu(number);
+			nld_node_key(trie, node, key);
 			return node;
 		}
-		slot = &node->child[bit_at(key->word, node->bits)];
+		next = true;
 	}
-
-	new = node_alloc(trie, key, key->bits);
-	if (!new)
-		return NULL;
-	RCU_INIT_POINTER(new->routes, routes);
-	if (!node) {
-		rcu_assign_pointer(*slot, new);
-		return new;
-	}
-	if (same == key->bits) {
-		RCU_INIT_POINTER(new->child[bit_at(node->word, same)], node);
-		rcu_assign_pointer(*slot, new);
-		return new;
-	}
-
-	fork = node_alloc(trie, key, same);
-	if (!fork) {
-		node_free(trie, new);
-		return NULL;
-	}
-	RCU_INIT_POINTER(fork->child[bit_at(key->word, same)], new);
-	RCU_INIT_POINTER(fork->child[bit_at(node->word, same)], node);
-	rcu_assign_pointer(*slot, fork);
-	return new;
+	return NULL;
 }
 
-/* Take the node of a key out, if it has no records and is no fork. */
-void nld_trie_prune(struct nld_trie *trie, const struct nld_key *key)
+static void tree_seek(struct nld_trie *trie, struct nld_spot *at)
 {
-	struct nld_node __rcu **slot = &trie->root, **above_slot = NULL;
-	struct nld_node *node, *above = NULL, *left, *right;
+	struct nld_node *node;
 
-	for (;;) {
-		node = trie_locked(trie, *slot);
-		if (!node || !node_covers(node, key))
-			return;
-		if (node->bits == key->bits)
+	while ((node = trie_locked(trie, *at->slot))) {
+		at->same = common_bits(node->word, at->word,
+				       min_t(unsigned int, node->bits, at->bits));
+		if (at->same < node->bits || node->bits == at->bits)
 			break;
-		above = node;
-		above_slot = slot;
-		slot = &node->child[bit_at(key->word, node->bits)];
+		at->above_slot = at->slot;
+		at->above = node;
+		at->slot = &node->child[bit_at(at->word, node->bits)];
 	}
-	if (rcu_access_pointer(node->routes))
+	at->node = node;
+}
+
+static bool spot_exact(const struct nld_spot *at)
+{
+	return at->node && at->node->bits == at->bits && at->same == at->bits;
+}
+
+/**
+ * nld_trie_seek - find where a key is, or would be
+ * @trie: the trie
+ * @key: the key
+ * @at: the cursor, to be filled in
+ */
+void nld_trie_seek(struct nld_trie *trie, const struct nld_key *key,
+		   struct nld_cursor *at)
+{
+	memset(at, 0, sizeof(*at));
+	at->key = *key;
+	at->number = cpu_to_be32(key->table);
+	at->table.word = &at->number;
+	at->table.bits = 32;
+	at->table.slot = &trie->tables;
+	at->at.word = at->key.word;
+	at->at.bits = at->key.bits;
+	tree_seek(trie, &at->table);
+	if (!spot_exact(&at->table))
 		return;
+	at->at.slot = &at->table.node->root;
+	tree_seek(trie, &at->at);
+}
+
+/* The key's own node, in the trie or made ready for it; or NULL. */
+struct nld_node *nld_cursor_node(const struct nld_cursor *at)
+{
+	return spot_exact(&at->at) ? at->at.node : at->at.leaf;
+}
+
+static int spot_prepare(struct nld_trie *trie, struct nld_spot *at)
+{
+	if (spot_exact(at))
+		return 0;
+	at->leaf = node_alloc(trie, at->word, at->bits);
+	if (!at->leaf)
+		return -ENOMEM;
+	if (!at->node || at->same == at->bits)
+		return 0;
+	at->fork = node_alloc(trie, at->word, at->same);
+	return at->fork ? 0 : -ENOMEM;
+}
+
+static void spot_cancel(struct nld_spot *at)
+{
+	kfree(at->leaf);
+	kfree(at->fork);
+	at->leaf = NULL;
+	at->fork = NULL;
+}
+
+/**
+ * nld_trie_prepare - make the nodes that a key needs to get into the trie
+ * @trie: the trie
+ * @at: the key's cursor
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int nld_trie_prepare(struct nld_trie *trie, struct nld_cursor *at)
+{
+	int err = spot_prepare(trie, &at->table);
+
+	if (!err)
+		err = spot_prepare(trie, &at->at);
+	if (err)
+		nld_trie_cancel(at);
+	return err;
+}
+
+/* How many nodes that were. */
+unsigned int nld_cursor_prepared(const struct nld_cursor *at)
+{
+	return !!at->table.leaf + !!at->table.fork + !!at->at.leaf +
+	       !!at->at.fork;
+}
+
+/* Give back what nld_trie_prepare() made, and nld_trie_insert() did not take. */
+void nld_trie_cancel(struct nld_cursor *at)
+{
+	spot_cancel(&at->table);
+	spot_cancel(&at->at);
+}
+
+static void spot_insert(struct nld_spot *at)
+{
+	struct nld_node *leaf = at->leaf, *fork = at->fork;
+
+	if (fork) {
+		RCU_INIT_POINTER(fork->child[bit_at(at->word, at->same)], leaf);
+		RCU_INIT_POINTER(fork->child[bit_at(at->node->word, at->same)],
+				 at->node);
+		rcu_assign_pointer(*at->slot, fork);
+	} else {
+		if (at->node)
+			RCU_INIT_POINTER(leaf->child[bit_at(at->node->word, at->same)],
+					 at->node);
+		rcu_assign_pointer(*at->slot, leaf);
+	}
+	at->leaf = NULL;
+	at->fork = NULL;
+}
+
+/**
+ * nld_trie_insert - give a key its first record
+ * @trie: the trie
+ * @at: the key's cursor, prepared; its node has no records
+ * @routes: the record
+ */
+void nld_trie_insert(struct nld_trie *trie, struct nld_cursor *at,
+		     struct nld_route *routes)
+{
+	struct nld_node *leaf = at->at.leaf;
+
+	if (!leaf) {
+		rcu_assign_pointer(at->at.node->routes, routes);
+		return;
+	}
+	trie->nodes += nld_cursor_prepared(at);
+	RCU_INIT_POINTER(leaf->routes, routes);
+	if (at->table.leaf) {
+		/* A new table, which is published with its record in it. */
+		RCU_INIT_POINTER(at->table.leaf->root, leaf);
+		at->at.leaf = NULL;
+		spot_insert(&at->table);
+	} else {
+		spot_insert(&at->at);
+	}
+}
+
+static void node_gone(struct nld_trie *trie, struct nld_cursor *at,
+		      struct nld_node *node)
+{
+	trie->nodes--;
+	at->gone[at->gone_count++] = node;
+}
+
+/*
+ * Take a node out of its tree. What goes is not written to, see the top of
+ * this file.
+ */
+static void spot_remove(struct nld_trie *trie, struct nld_cursor *at,
+			const struct nld_spot *spot)
+{
+	struct nld_node *node = spot->node, *above = spot->above, *left, *right;
 
 	left = trie_locked(trie, node->child[0]);
 	right = trie_locked(trie, node->child[1]);
-	if (left && right)
+	if (left && right) {
+		RCU_INIT_POINTER(node->routes, NULL);
 		return;
-	rcu_assign_pointer(*slot, left ? left : right);
-	node_free(trie, node);
-	if (left || right || !above || rcu_access_pointer(above->routes))
+	}
+	node_gone(trie, at, node);
+	if (left || right || !above || rcu_access_pointer(above->routes)) {
+		rcu_assign_pointer(*spot->slot, left ? left : right);
 		return;
+	}
 
-	/* What was above has one child left, so it forks no more. */
+	/* What is above would have one child left, so it forks no more. */
 	left = trie_locked(trie, above->child[0]);
 	right = trie_locked(trie, above->child[1]);
-	rcu_assign_pointer(*above_slot, left ? left : right);
-	node_free(trie, above);
+	rcu_assign_pointer(*spot->above_slot, left == node ? right : left);
+	node_gone(trie, at, above);
+}
+
+/**
+ * nld_trie_remove - take a key's last record out
+ * @trie: the trie
+ * @at: the key's cursor; its node has records. The nodes that it takes with
+ *	it are left in there, for nld_trie_reclaim().
+ */
+void nld_trie_remove(struct nld_trie *trie, struct nld_cursor *at)
+{
+	struct nld_node *node = at->at.node;
+
+	if (at->at.above || rcu_access_pointer(node->child[0]) ||
+	    rcu_access_pointer(node->child[1])) {
+		spot_remove(trie, at, &at->at);
+		return;
+	}
+	/* The table's last: the table goes with it. */
+	spot_remove(trie, at, &at->table);
+	node_gone(trie, at, node);
+}
+
+/*
+ * Free what nld_trie_remove() took out. A node has no room for a head, because
+ * half of all memory is nodes; so this may allocate, and without memory it
+ * waits for a grace period. It is for when nobody waits for the change.
+ */
+void nld_trie_reclaim(struct nld_cursor *at)
+{
+	while (at->gone_count) {
+		struct nld_node *node = at->gone[--at->gone_count];
+
+		kfree_rcu_mightsleep(node);
+	}
 }

@@ -11,7 +11,8 @@
  *
  *	fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NLD);
  *
- * EPROTONOSUPPORT means that the module is not loaded (modprobe nld). The
+ * EPROTONOSUPPORT means that the module is not loaded (modprobe nld); opening
+ * a socket does not load it. The
  * number is a module parameter (protocol=) because the last slots of netlink
  * are not registered with anybody; ask NLD_MSG_GET_INFO and compare
  * NLD_INFO_MAGIC and NLD_INFO_ABI before anything else is sent.
@@ -42,15 +43,18 @@
  * NLD_A_METRIC). There is never more than one record to a key; several paths
  * are one record with NLD_A_NEXTHOPS. Everything else may be changed by
  * NLM_F_REPLACE, and nothing of the old record is kept then. All of this is
- * the same for IPv4 and IPv6: a metric of 0 is 0 in both.
+ * the same for IPv4 and IPv6: a metric of 0 is 0 in both. A prefix has at
+ * most NLD_MAX_METRICS records in a table, each with a metric of its own.
  *
- * The module stores, looks up, announces and expires records; it does not
- * forward packets by them.
+ * The module stores, looks up, announces and expires records. It forwards
+ * only what is routed to a device of its kind; see nld_link.h.
  *
  * A device has to be there when a record names it. A record whose device is
  * unregistered, or moves to another namespace, is deleted and announced
- * (NLD_CAUSE_DEVICE). One of several next hops is taken out of its record,
- * which is announced as replaced; without memory the record goes as a whole.
+ * (NLD_CAUSE_DEVICE) as soon as other writers give way; the removal of the
+ * device does not wait for that. One of several next hops is taken out of its
+ * record, which is announced as replaced; without memory, or room in the
+ * limits, the record goes as a whole.
  * A device that goes down, or loses its carrier or its addresses, changes
  * nothing.
  *
@@ -149,13 +153,19 @@
  * ENETUNREACH	lookup: no prefix covers this one
  * ENODEV	no device with this index in this namespace
  * ESTALE	the record is not of the generation given in NLD_A_GENERATION
- * ENOSPC	max_routes or max_routes_netns (module parameters) is reached
+ * ENOSPC	a limit is reached: NLD_MAX_METRICS; or one of the module
+ *		parameters max_routes, max_bytes (the whole host), and
+ *		max_routes_netns, max_bytes_netns, max_routes_user and
+ *		max_bytes_user (a namespace). The last two are for namespaces
+ *		that belong to another user namespace than the first; all of
+ *		these together get no more than a quarter of the host's.
  * ENOMEM	no memory; nothing was changed
  * ENOBUFS	the change was made, but its echo could not be sent; or no room
  *		for a dump's first part, and it goes on when the socket is read
  * EAGAIN	the answer did not fit into this socket's queue
  * EBUSY	this socket already has a dump under way
- * EINTR	a flush was stopped by a fatal signal; what is gone is gone
+ * ECANCELED	a flush was stopped by a fatal signal; what is gone is gone
+ * EINTR	a dump was stopped by one; in its NLMSG_DONE
  */
 #ifndef _UAPI_NLD_H
 #define _UAPI_NLD_H
@@ -177,6 +187,7 @@
 #define NLD_MAX_OWNER		64	/* bytes in NLD_A_OWNER */
 #define NLD_MAX_NEXTHOPS	64	/* entries in NLD_A_NEXTHOPS */
 #define NLD_MAX_WEIGHT		256	/* NLD_NH_WEIGHT, as in the kernel's FIB */
+#define NLD_MAX_METRICS		256	/* records at one prefix */
 #define NLD_MAX_GREETING	255	/* bytes in NLD_GREET_TEXT before the NUL */
 #define NLD_MAX_EXPIRES		4294967	/* seconds: 2^32 milliseconds, 49 days */
 
@@ -386,7 +397,7 @@ enum nld_info_attr {
 	NLD_INFO_FEATURES,		/* u32: NLD_FEATURE_* */
 	NLD_INFO_VERSION,		/* string: the module's version */
 	NLD_INFO_MAX_ROUTES,		/* u32: on the whole host; 0: no limit */
-	NLD_INFO_MAX_ROUTES_NETNS,	/* u32: in a namespace; 0: no limit */
+	NLD_INFO_MAX_ROUTES_NETNS,	/* u32: in this namespace; 0: no limit */
 	NLD_INFO_MAX_NEXTHOPS,		/* u32: NLD_MAX_NEXTHOPS */
 	NLD_INFO_MAX_OWNER,		/* u32: NLD_MAX_OWNER */
 	NLD_INFO_MAX_EXPIRES,		/* u32: NLD_MAX_EXPIRES */
@@ -404,7 +415,7 @@ enum nld_stats_attr {
 	NLD_STATS_ROUTES4,		/* IPv4 records there are */
 	NLD_STATS_ROUTES6,		/* IPv6 records there are */
 	NLD_STATS_NODES,		/* nodes of both tries */
-	NLD_STATS_BYTES,		/* asked of the allocator for these */
+	NLD_STATS_BYTES,		/* asked of the allocator, next hops too */
 	NLD_STATS_CREATED,		/* records created */
 	NLD_STATS_REPLACED,		/* records replaced, next hops lost too */
 	NLD_STATS_DELETED,		/* records deleted, for whatever cause */

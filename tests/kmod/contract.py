@@ -38,6 +38,7 @@ LIMITS = {
     "NLD_MAX_OWNER": "max-owner",
     "NLD_MAX_NEXTHOPS": "max-nexthops",
     "NLD_MAX_WEIGHT": "max-weight",
+    "NLD_MAX_METRICS": "max-metrics",
     "NLD_MAX_GREETING": "max-greeting",
     "NLD_MAX_EXPIRES": "max-expires",
 }

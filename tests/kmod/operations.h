@@ -72,11 +72,20 @@ static void new_list(int flags, const char *prefix, int len, int hops)
 	end(&out, nlh);
 }
 
+/* Some operations take it away. */
+static void need_device(void)
+{
+	int error = link_add(DEVICE, 0);
+
+	if (error && error != EEXIST)
+		die("adding the device: %s", strerror(error));
+}
+
 /* The same few records each time. */
 static void base(void)
 {
+	need_device();
 	open_requests();
-	link_add(DEVICE, 0);
 	flush();
 	new_route(NLM_F_CREATE, "10.1.0.0", 16, 0);
 	must();
@@ -358,6 +367,23 @@ static int act_device_gone(void)
 	int error = link_delete(DEVICE);
 
 	return error == ENOBUFS ? LOST : -error;
+}
+
+/* What used a device that went goes a moment later: wait for it. */
+static void settle(void)
+{
+	struct nlmsghdr *nlh;
+	int lost = 0;
+
+	do {
+		open_requests();
+		nlh = begin_request(NLD_MSG_ROUTE_GET, NLM_F_DUMP);
+		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		put_u32(&out, NLD_A_OIF, DEVICE);
+		end(&out, nlh);
+		if (send(request_fd, out.data, out.used, 0) < 0 || !receive(request_fd, &lost))
+			die("what uses the device");
+	} while (((struct nlmsghdr *)in.data)->nlmsg_type != NLMSG_DONE);
 }
 
 static int act_namespace(void)

@@ -160,6 +160,7 @@ def test_constants_of_programs() -> None:
         "max-owner": codec.MAX_OWNER,
         "max-nexthops": codec.MAX_NEXTHOPS,
         "max-weight": codec.MAX_WEIGHT,
+        "max-metrics": codec.MAX_METRICS,
         "max-greeting": codec.MAX_GREETING,
         "max-expires": codec.MAX_EXPIRES,
     }
