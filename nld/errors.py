@@ -72,8 +72,9 @@ class NldError(Exception):
                    destinations, ``destination_index`` is the position in that list.
     ``errno``      name of the kernel's errno, such as ``EEXIST``.
     ``done``       how many routes of the call were written before or beside this failure.
-    ``failures``   for a call with several failures: the parameters of each (the first is this one),
-                   at most 100; ``failed`` is their true number.
+    ``failures``   the parameters of each failure of the call (the first is this one), and its class as
+                   ``error``; at most 100 from the daemon, of bad records all from a client; ``failed`` is
+                   their true number.
     """
 
     fault: ClassVar[Fault] = Fault.DAEMON
@@ -128,7 +129,10 @@ class NldError(Exception):
 
 
 class InvalidRecord(NldError):
-    """The request breaks a rule that nld checks itself; nothing was written. Names the field."""
+    """The request breaks a rule that nld checks itself; nothing of the call was written. Names the field.
+
+    A client sends a long list in several calls: ``done`` says how much of the list had been written.
+    """
 
     fault = Fault.CLIENT
 
@@ -158,7 +162,7 @@ class ForeignRoute(NldError):
 
 
 class PermissionDenied(NldError):
-    """The peer may not do this (EPERM, EACCES)."""
+    """The daemon's policy does not let the peer do this (EPERM)."""
 
     fault = Fault.CLIENT
 
@@ -206,13 +210,37 @@ class InternalError(NldError):
 
 
 class ConnectionFailed(NldError):
-    """The daemon could not be reached, or the connection broke. Raised by clients only."""
+    """No answer could be had. Raised by clients only, and always as one of the two classes below."""
 
     fault = Fault.DAEMON
 
 
+class Unreachable(ConnectionFailed):
+    """The daemon could not be reached in time, or did not take the call: nothing of it was done."""
+
+
+class NoAnswer(ConnectionFailed):
+    """The call was sent, and its answer did not come (in time): it may have been done.
+
+    After a write, read before repeating it; or repeat it as ``replace``, which does no harm when done
+    twice.
+    """
+
+
+class Misused(NldError, RuntimeError):
+    """A client, or the replies of a call, used by a thread, event loop or process that it does not belong to.
+
+    Nothing was sent. Raised by clients only.
+    """
+
+    fault = Fault.CLIENT
+
+
 class ProtocolBroken(NldError):
-    """The other side sent what is not Varlink. Raised by clients only."""
+    """The other side sent what is not Varlink, or not what the interface describes; names the field.
+
+    Raised by clients only.
+    """
 
     fault = Fault.DAEMON
 
@@ -245,13 +273,29 @@ WIRE_ERRORS: Mapping[str, type[NldError]] = {
 
 
 def from_parameters(name: str, parameters: Mapping[str, Any]) -> NldError:
-    """The inverse of :meth:`NldError.parameters`, for clients. Unknown names give ``NldError``."""
+    """The inverse of :meth:`NldError.parameters`, for clients. Unknown names give ``NldError``.
+
+    What is not of its kind (the other side may be anybody) is left out, and so is what has no name here.
+    """
     cls = WIRE_ERRORS.get(name, NldError)
-    known = ("operation", "key", "field", "index", "destination_index", "errno", "done", "failed")
-    extack = parameters.get("extack")
+    failures = parameters.get("failures")
     return cls(
         str(parameters.get("message", name)),
-        extack=Extack(**extack) if isinstance(extack, dict) else None,
-        failures=tuple(parameters.get("failures", ())),
-        **{key: parameters[key] for key in known if key in parameters},
+        extack=_extack(parameters.get("extack")),
+        failures=tuple(failure for failure in failures if isinstance(failure, dict))
+        if isinstance(failures, list)
+        else (),
+        **_of_kind(parameters, str, ("operation", "key", "field", "errno")),
+        **_of_kind(parameters, int, ("index", "destination_index", "done", "failed")),
     )
+
+
+def _extack(values: Any) -> Extack | None:
+    if not isinstance(values, dict):
+        return None
+    words = _of_kind(values, str, ("message", "attribute", "missing"))
+    return Extack(**words, **_of_kind(values, int, ("offset",)))
+
+
+def _of_kind(values: Mapping[str, Any], kind: type, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: values[name] for name in names if type(values.get(name)) is kind}

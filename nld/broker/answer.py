@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from nld.broker.view import View
+from nld.kernel.refusal import explained
 from nld.kernel.selection import Row
 from nld.kernel.table import Answer
-from nld.netlink.registry import RuleAction
+from nld.netlink.registry import RTN, RuleAction
 from nld.netlink.route import Route
 from nld.netlink.rule import NO_SUPPRESSION, Range, Rule
 from nld.records import LookupQuestion
@@ -28,8 +30,15 @@ async def answer(view: View, question: LookupQuestion, form: str) -> str:
     asked = said.asked
     address = asked.dst or b""
     rules = [rule for rule in view.table.rules(asked.family) if _fits(view, rule, asked)]
-    if match is None:
-        match = _first_match(view, rules, address)
+    found = match or _first_match(view, rules, address)
+    error = said.error
+    if error is None:
+        match = found
+    else:
+        kind = None if found is None else found[0].type
+        error = explained(error, asked, kind)
+        if kind in _ERRNOS and asked.iif is None and error.errno in _ERRNOS[kind]:
+            match = found  # it answered, and by this errno
     parts = [f'"address":{json.dumps(question.address)}']
     if said.route is not None:
         parts.append(f'"route":{view.table.text(said.route, form)}')
@@ -40,18 +49,32 @@ async def answer(view: View, question: LookupQuestion, form: str) -> str:
             parts.append(f'"rule":{json.dumps(_rule(view, rule))}')
         parts.append(f'"table":{json.dumps(view.table.table_name(table))}')
         parts.append(f'"match":{view.table.texts([match], form, True)[0]}')
-    if said.error is not None:
-        parts.append(f'"error":{json.dumps({"error": said.error.name, **said.error.parameters()})}')
+    if error is not None:
+        parts.append(f'"error":{json.dumps({"error": error.name, **error.parameters()})}')
     return "{" + ",".join(parts) + "}"
 
 
+_ERRNOS: Mapping[int | None, tuple[str, ...]] = {
+    RTN.UNREACHABLE: ("EHOSTUNREACH",),
+    RTN.PROHIBIT: ("EACCES",),
+    RTN.BLACKHOLE: ("EINVAL",),
+    RTN.THROW: ("ENETUNREACH", "EAGAIN"),
+}
+"""What the kernel says of an address that a route of this type answers for (net/ipv4/fib_semantics.c)."""
+
+
 def _first_match(view: View, rules: list[Rule], address: bytes) -> Row | None:
+    """The route that the rules lead to; one of type throw where they go on behind it and find no other."""
+    thrown: Row | None = None
     for rule in rules:
         if rule.action == RuleAction.TO_TBL:
             found = view.longest(rule.table, address)
-            if found is not None and not _suppressed(rule, found[0].length):
+            if found is None or _suppressed(rule, found[0].length):
+                continue
+            if found[0].type != RTN.THROW:
                 return found
-    return None
+            thrown = thrown or found
+    return thrown
 
 
 def _suppressed(rule: Rule, length: int) -> bool:

@@ -21,22 +21,25 @@ import asyncio
 import os
 import resource
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from importlib import metadata
+from itertools import islice
 from typing import Any
 
 import structlog
 
 from nld.broker.answer import answer
 from nld.broker.failures import Failures
+from nld.broker.lifetime import current
+from nld.broker.pacing import BREATH, Pace, Pause
 from nld.broker.requests import RequestLog
+from nld.broker.rows import rows
 from nld.broker.view import View
 from nld.broker.watch import watch
 from nld.broker.wishes import Wishes
 from nld.broker.writing import Writing
 from nld.errors import KernelUnavailable, NldError, RouteNotFound
 from nld.kernel.module import ModuleTable
-from nld.kernel.selection import Prefix, Selection
 from nld.kernel.shape import place, rank
 from nld.kernel.table import Operation
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
@@ -45,8 +48,8 @@ from nld.records.peer import Peer
 
 log = structlog.get_logger("nld.broker")
 
-LOOKUPS_AT_ONCE = 32
-"""Look-ups of one call that are under way in the kernel together."""
+LOOKUPS_AT_ONCE = 8
+"""Look-ups of one call that are under way in the kernel together: about a millisecond of work."""
 
 
 class Broker:
@@ -66,10 +69,14 @@ class Broker:
         self._watchers = 0
         self._requests = 0
         self._log = RequestLog()
+        self._memory = _Memory()
+        self._pace = Pace()
+        self._version = metadata.version("nld")
 
     def close(self) -> None:
-        """Write what is still to be logged."""
+        """Write what is still to be logged, and let go of what is open."""
         self._log.flush()
+        self._memory.close()
 
     # -- writing
 
@@ -88,70 +95,78 @@ class Broker:
         """
         view = self._view(kernel)
         self._requests += 1
-        await view.settled()
+        await view.table.drained()
         many = records if isinstance(records, Records) else Records.of(records)
-        wishes = Wishes(view.table, operation, many)
+        wishes = await self._resolved(view, operation, many)
         failures = Failures(operation, wishes.where)
         writing = self._writing[kernel or self._default]
         done = 0
         for piece in wishes.pieces(view.table.piece):
+            if piece.start:
+                await asyncio.sleep(0)  # also where nothing had to be waited for
             try:
-                refusals = await writing.write(piece, takeover)
+                failed = await writing.write(piece, takeover)
             except NldError as error:
                 error.done = done
                 raise
-            for refusal in refusals:
-                failures.add(refusal.error, piece.start + refusal.index)
-            done += len(piece.keys) - len(refusals)
+            for at, why in failed:
+                failures.add(why, piece.start + at)
+            done += len(piece.keys) - len(failed)
         self._log.note(peer, operation, many, done, failures)
         if failures.count:
             raise failures.error(done)
         return done
+
+    async def validate(
+        self,
+        peer: Peer,
+        operation: Operation,
+        records: Sequence[RouteRecord],
+        kernel: str | None = None,
+    ) -> int:
+        """Raise what ``write`` would before it writes; else the number of routes."""
+        view = self._view(kernel)
+        await view.table.drained()
+        many = records if isinstance(records, Records) else Records.of(records)
+        return len((await self._resolved(view, operation, many)).patterns)
+
+    async def _resolved(self, view: View, operation: Operation, records: Records) -> Wishes:
+        """What is to be written."""
+        wishes = Wishes(view.table, operation, records)
+        await self._pace.go(wishes.resolve())
+        return wishes
 
     # -- reading
 
     async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
         """The routes with exactly this key, as a JSON array. Raises RouteNotFound."""
         view = self._view(kernel)
-        await view.settled()
+        await view.table.drained()
         route = view.table.key(key)
-        destination = route.dst or b""
-        if route.dst_len == 0:
-            destination = b""
+        destination = (route.dst or b"") if route.dst_len else b""
+        where = place(route.table, route.family, route.dst_len) + destination
+        await view.repaired([where])
         wanted = rank(route)
-        found = [
-            shape
-            for shape in view.mirror.at(place(route.table, route.family, route.dst_len) + destination)
-            if shape.rank == wanted
-        ]
+        found = [shape for shape in view.mirror.at(where) if shape.rank == wanted]
         if not found:
-            raise RouteNotFound(
-                f"get {key.text()}: no such route is in the table",
-                operation="get",
-                key=key.text(),
-                errno="ESRCH",
-            )
-        rows = [(shape, destination) for shape in found]
-        if any(shape.volatile for shape in found):
-            # Its remaining lifetime is only in the kernel.
-            exact = Prefix(route.family, route.dst_len, destination)
-            selection = Selection(
-                (route.family,), table=route.table, exact=exact, shape_test=lambda shape: shape.rank == wanted
-            )
-            rows = [row async for part in view.table.dump(selection) for row in part]
-        return _array(view.table.texts(rows, form, None if form != "ip" else True))
+            raise view.hidden(route.family, "get", key.text()) or _no_route(key)
+        there = await current(view, [(shape, destination) for shape in found])
+        if not there:
+            raise _no_route(key)
+        return _array(view.table.texts(there, form, None if form != "ip" else True))
 
     async def lookup(
-        self, peer: Peer, questions: Sequence[LookupQuestion], form: str, kernel: str | None = None
-    ) -> bytes:
-        """Which way packets go, and why, as a JSON array with an object for each question."""
+        self, peer: Peer, questions: Iterable[LookupQuestion], form: str, kernel: str | None = None
+    ) -> AsyncGenerator[bytes | Pause, None]:
+        """Which way packets go, and why, as one JSON array with an object for each question."""
         view = self._view(kernel)
-        await view.settled()
+        await view.table.drained()
         texts: list[str] = []
-        for start in range(0, len(questions), LOOKUPS_AT_ONCE):
-            part = questions[start : start + LOOKUPS_AT_ONCE]
+        asked = iter(questions)
+        while part := list(islice(asked, LOOKUPS_AT_ONCE)):
             texts += await asyncio.gather(*(answer(view, question, form) for question in part))
-        return _array(texts)
+            yield BREATH
+        yield _array(texts)
 
     async def list(
         self,
@@ -160,15 +175,17 @@ class Broker:
         form: str,
         with_table: bool | None,
         kernel: str | None = None,
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[bytes | Pause, None]:
         """The routes as they are in the kernel now, as JSON arrays of bounded length."""
         view = self._view(kernel)
         selection = view.table.select(filter)
         texts: list[str] = []
-        stream = view.rows(selection)
+        stream = rows(view, selection)
         try:
-            async for rows in stream:
-                texts += view.table.texts(rows, form, with_table)
+            async for some in stream:
+                texts += view.table.texts(some, form, with_table)
+                if len(texts) < self._batch:
+                    yield BREATH
                 while len(texts) >= self._batch:
                     yield _array(texts[: self._batch])
                     del texts[: self._batch]
@@ -185,7 +202,7 @@ class Broker:
         snapshot: bool,
         form: str,
         kernel: str | None = None,
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[bytes | Pause, None]:
         """What is there (if asked for), then every change, for ever, as JSON objects."""
         view = self._view(kernel)
         selection = view.table.select(filter)
@@ -202,10 +219,10 @@ class Broker:
         """How the daemon is."""
         default = self._views[self._default]
         return {
-            "version": metadata.version("nld"),
+            "version": self._version,
             "pid": os.getpid(),
             "uptime": round(time.monotonic() - self._started, 3),
-            "memory_bytes": _resident(),
+            "memory_bytes": self._memory.resident(),
             "requests": self._requests,
             "kernels": [
                 {"name": name, "available": view.table.unavailable is None}
@@ -245,6 +262,7 @@ class Broker:
             raise KernelUnavailable(
                 f"the kernel table {name} cannot be used now: {view.table.unavailable}", field="kernel"
             )
+        view.table.refresh()
         return view
 
 
@@ -252,7 +270,25 @@ def _array(texts: Sequence[str]) -> bytes:
     return ("[" + ",".join(texts) + "]").encode()
 
 
-def _resident() -> int:
-    """Bytes of memory that the daemon holds now (statm, proc(5))."""
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a kernel interface, not a path
-        return int(file.read().split()[1]) * resource.getpagesize()
+def _no_route(key: RouteKey) -> RouteNotFound:
+    return RouteNotFound(
+        f"get {key.text()}: no such route is in the table", operation="get", key=key.text(), errno="ESRCH"
+    )
+
+
+class _Memory:
+    """The memory that the daemon holds (statm, proc(5)).
+
+    Open from the start, for the status is wanted when there are no descriptors left, too.
+    """
+
+    def __init__(self) -> None:
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def resident(self) -> int:
+        """Bytes of it now."""
+        return int(os.pread(self._statm, 256, 0).split()[1]) * resource.getpagesize()
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._statm)

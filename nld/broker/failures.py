@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from nld.errors import NldError
 from nld.kernel.table import Operation
 
 REPORTED = 100
 """Failures of one call that are told in full; the rest is counted."""
+
+Why: TypeAlias = NldError | Callable[[], NldError]
+"""What is wrong with a route, or what puts it into words: of a hundred thousand few are told."""
 
 
 class Failures:
@@ -29,10 +33,11 @@ class Failures:
         """The first failure; there must be one."""
         return self._told[0]
 
-    def add(self, error: NldError, nth: int) -> None:
+    def add(self, why: Why, nth: int) -> None:
         """Note the failure of the n-th route of the call."""
         self.count += 1
         if len(self._told) < REPORTED:
+            error = why if isinstance(why, NldError) else why()
             error.operation = self._operation.value
             error.index, error.destination_index = self._where(nth)
             if error.field:
@@ -42,10 +47,7 @@ class Failures:
     def error(self, done: int) -> NldError:
         """The call's error: the first failure, and what became of the rest."""
         first = self.first
+        first.failures = tuple({"error": error.name, **error.parameters()} for error in self._told)
         first.done = done
         first.failed = self.count
-        if self.count > 1:
-            first.failures = tuple(
-                {"error": error.name, **error.parameters()} | {"done": None} for error in self._told[1:]
-            )
         return first

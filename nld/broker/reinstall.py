@@ -19,23 +19,28 @@ from nld.records import RouteRecord
 log = structlog.get_logger("nld.reinstall")
 
 
-async def reinstall(table: KernelTable, rows: Sequence[Row]) -> None:
-    """Add these routes; what is refused is logged. Raises KernelUnavailable when the table goes again."""
+async def reinstall(table: KernelTable, rows: Sequence[Row]) -> list[Row]:
+    """Add these routes, and return those that were; what is refused is logged.
+
+    Raises KernelUnavailable when the table goes again.
+    """
     lasting = [row for row in rows if not row[0].volatile]
     patterns = _patterns(table, dict(lasting))
     wanted = [row for row in lasting if row[0] in patterns]
-    refused = len(lasting) - len(wanted)
+    added: list[Row] = []
     step = table.piece
     for start in range(0, len(wanted), step):
         part = wanted[start : start + step]
         refusals = await table.write(
             [patterns[shape] for shape, _ in part], [destination for _, destination in part]
         )
-        refused += len(refusals)
+        failed = {refusal.index for refusal in refusals}
+        added += [row for index, row in enumerate(part) if index not in failed]
         for refusal in refusals[:1]:
             log.warning("not put in again", **refusal.error.parameters())
-    log.info("put in again", table=table.name, routes=len(lasting) - refused, refused=refused,
+    log.info("put in again", table=table.name, routes=len(added), refused=len(lasting) - len(added),
              ended=len(rows) - len(lasting))  # fmt: skip
+    return added
 
 
 def _patterns(table: KernelTable, examples: Mapping[Shape, bytes]) -> dict[Shape, Pattern]:

@@ -17,8 +17,10 @@ from nld.records.destination import DestinationError, parse_prefix
 from nld.records.many import Records
 from nld.records.route import RouteRecord
 
+STEP = 256
+"""Routes that are looked at in one step."""
 COMPLAINTS = 100
-"""Bad destinations of one call that are told in full; the rest is counted."""
+"""What is wrong with the records of one call is looked for until so much of it is found, and told."""
 
 
 class Piece(NamedTuple):
@@ -40,27 +42,46 @@ class Wishes:
 
     ``patterns``, ``destinations``  the columns.
 
-    Raises what is wrong with the records: InvalidRecord, DeviceNotFound, Unsupported.
+    They are there when the steps of :meth:`resolve` have been taken.
     """
 
     def __init__(self, table: KernelTable, operation: Operation, records: Records) -> None:
         self._table = table
         self._operation = operation
         self._records = records
-        try:
-            self._starts, rests, lengths, self.destinations = records.columns
-        except DestinationError:
-            raise self._complaint() from None
+        self._starts: Sequence[int] = ()
         self.patterns: list[Pattern] = []
-        if len(rests) == 1:
-            self.patterns.append(self._pattern(0, rests[0], lengths[0]))
-            return
+        self.destinations: list[bytes] = []
+
+    def resolve(self) -> Iterator[None]:
+        """Short steps. Raises what is wrong with the records: InvalidRecord, DeviceNotFound, Unsupported; of
+        several the first, with all of them in its ``failures``."""
+        try:
+            self._starts, rests, lengths, self.destinations = self._records.columns
+        except DestinationError:
+            yield from self._complain()
+            raise
+        complaints = _Complaints()
         made: dict[tuple[int, int], Pattern] = {}
+        complained = -1
         for nth, kind in enumerate(zip(map(id, rests), lengths, strict=True)):
             pattern = made.get(kind)
             if pattern is None:
-                pattern = made[kind] = self._pattern(nth, rests[nth], lengths[nth])
+                index = self.where(nth)[0]
+                if index == complained:
+                    continue  # of a list of destinations, all of which have it
+                try:
+                    pattern = made[kind] = self._pattern(nth, rests[nth], lengths[nth])
+                except NldError as error:
+                    complained = index
+                    complaints.add(error)
+                    if complaints.full:
+                        break
+                    continue
             self.patterns.append(pattern)
+            if nth % STEP == STEP - 1:
+                yield
+        complaints.raise_first()
 
     def _pattern(self, nth: int, rest: RouteRecord, length: int) -> Pattern:
         try:
@@ -75,24 +96,21 @@ class Wishes:
             error.field = f"routes[{index}].{error.field}" if error.field else f"routes[{index}]"
             raise
 
-    def _complaint(self) -> InvalidRecord:
-        """The error for destinations that are none: the first, and what is wrong with the others."""
-        complaints: list[InvalidRecord] = []
-        count = 0
+    def _complain(self) -> Iterator[None]:
+        """Raise the error for destinations that are none: the first, and what is wrong with the others."""
+        complaints = _Complaints()
         for index, record in enumerate(self._records):
             family = record.address_family
             for position, text in enumerate(record.destinations):
+                if (index + position) % STEP == STEP - 1:
+                    yield
                 try:
                     parse_prefix(text, family)
                 except DestinationError as error:
-                    count += 1
-                    if len(complaints) < COMPLAINTS:
-                        complaints.append(self._bad_destination(index, position, error))
-        first = complaints[0]
-        if count > 1:
-            first.failed = count
-            first.failures = tuple(complaint.parameters() for complaint in complaints)
-        return first
+                    complaints.add(self._bad_destination(index, position, error))
+                    if complaints.full:
+                        complaints.raise_first()
+        complaints.raise_first()
 
     def _bad_destination(self, index: int, position: int, error: DestinationError) -> InvalidRecord:
         record = self._records[index]
@@ -114,22 +132,49 @@ class Wishes:
         What stands at a key is looked at before a piece is written and after it, so what comes between
         two routes of one key must not be in one piece with them.
         """
-        start = 0
+        start, wanted = 0, most
         while start < len(self.patterns):
-            patterns = self.patterns[start : start + most]
-            destinations = self.destinations[start : start + most]
+            patterns = self.patterns[start : start + wanted]
+            destinations = self.destinations[start : start + wanted]
             keys = keys_of(patterns, destinations)
-            if len(set(keys)) < len(keys):
-                unlike = _first_again(keys)
+            unlike = _first_again(keys)
+            if unlike == len(keys) == wanted < most:
+                wanted = min(most, 8 * wanted)
+                continue
+            if unlike < len(keys):
                 patterns, destinations, keys = patterns[:unlike], destinations[:unlike], keys[:unlike]
             yield Piece(start, patterns, destinations, keys)
             start += len(keys)
+            wanted = min(most, 2 * unlike)  # where pieces are short, no more is looked at than is written
 
     def where(self, nth: int) -> tuple[int, int | None]:
         """The n-th route's record in the call, and its place in that record's list, None without a list."""
         index = bisect_right(self._starts, nth) - 1
         listed = not isinstance(self._records.destinations[index], str)
         return index, nth - self._starts[index] if listed else None
+
+
+class _Complaints:
+    """What is wrong with the records of a call."""
+
+    def __init__(self) -> None:
+        self._told: list[NldError] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether so many are told that there is no point in looking for more."""
+        return len(self._told) >= COMPLAINTS
+
+    def add(self, error: NldError) -> None:
+        self._told.append(error)
+
+    def raise_first(self) -> None:
+        """Raise the first, if there is one."""
+        if self._told:
+            first = self._told[0]
+            first.done, first.failed = 0, len(self._told)
+            first.failures = tuple({"error": error.name, **error.parameters()} for error in self._told)
+            raise first
 
 
 def keys_of(patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[bytes]:
@@ -139,6 +184,8 @@ def keys_of(patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[
 
 def _first_again(keys: Sequence[bytes]) -> int:
     """The place of the first key that was there before; how many there are where all are unlike."""
+    if len(set(keys)) == len(keys):
+        return len(keys)
     seen: set[bytes] = set()
     for key in keys:
         if key in seen:

@@ -6,7 +6,9 @@ A file is taken whole or not at all.
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,18 +28,27 @@ def load(path: str | None = None) -> Config:
 
     ``path``  a TOML file, which must exist; None: :data:`DEFAULT_PATH` if it exists, else defaults.
 
+    A file that everybody may write is refused: who may change routes would be anybody's decision.
+
     Raises ConfigInvalid: ``key`` is ``file:line`` (or the file alone), ``field`` the key path, and if
     several things are wrong ``failures`` has each, in the order of the file.
     """
     name = path if path is not None else DEFAULT_PATH
     try:
-        text = Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            status = os.fstat(file.fileno())
+            text = file.read()
     except FileNotFoundError as error:
         if path is None:
             return Config()
         raise ConfigInvalid(f"{name}: no such file", key=name, errno="ENOENT") from error
     except OSError as error:
         raise ConfigInvalid(f"{name}: cannot be read: {error.strerror}", key=name) from error
+    if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWOTH:
+        raise ConfigInvalid(
+            f"{name}: everybody may write this file, and so decide who may change routes; chmod o-w {name}",
+            key=name,
+        )
     return parse(text, name)
 
 
@@ -83,6 +94,8 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str | int, ...], str
         )
     if config.kernel.default == "module" and not config.kernel.module.enabled:
         yield ("kernel", "default"), "'module' is not driven; set kernel.module.enabled = true too"
+    if config.kernel.module.device and not config.kernel.module.enabled:
+        yield ("kernel", "module", "device"), "the module is not driven; set enabled = true too"
 
 
 _TYPE_WORDS: Mapping[str, str] = {

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import grp
 import pwd
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 MIB = 1 << 20
@@ -40,12 +42,49 @@ def _account(kind: str, look_up: Callable[[str], int]) -> Callable[[object], obj
     return number
 
 
+def _somebody(kind: str) -> Callable[[int], int]:
+    """A validator that refuses the number which stands for all that have none."""
+
+    def check(number: int) -> int:
+        if number == overflow_id(kind):
+            raise ValueError(
+                f"{number} is the number of every {kind} that a user namespace has none for"
+                f" (kernel.overflow{kind[0]}id); it would let in everybody"
+            )
+        return number
+
+    return check
+
+
+def overflow_id(kind: str) -> int:
+    """What the kernel shows for a ``user`` or ``group`` that has no number here (user_namespaces(7))."""
+    try:
+        return int(Path(f"/proc/sys/kernel/overflow{kind[0]}id").read_text())
+    except (OSError, ValueError):
+        return 65534
+
+
 _User = Annotated[
-    int, BeforeValidator(_account("user", lambda name: pwd.getpwnam(name).pw_uid)), Field(ge=0, lt=2**32 - 1)
+    int,
+    BeforeValidator(_account("user", lambda name: pwd.getpwnam(name).pw_uid)),
+    Field(ge=0, lt=2**32 - 1),
+    AfterValidator(_somebody("user")),
 ]
 _Group = Annotated[
-    int, BeforeValidator(_account("group", lambda name: grp.getgrnam(name).gr_gid)), Field(ge=0, lt=2**32 - 1)
+    int,
+    BeforeValidator(_account("group", lambda name: grp.getgrnam(name).gr_gid)),
+    Field(ge=0, lt=2**32 - 1),
+    AfterValidator(_somebody("group")),
 ]
+
+
+def _device(name: str) -> str:
+    """Refuse what the kernel takes for no name, for a template (``nld%d``), or for a word of its files."""
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", name, re.ASCII):
+        raise ValueError(f"{name!r} is not a valid device name")
+    if name in ("all", "default"):
+        raise ValueError(f"{name!r} means every device in /proc/sys/net")
+    return name
 
 
 class Section(BaseModel):
@@ -91,7 +130,8 @@ class TableConfig(Section):
         Field(ge=0, le=1 << 30),
         Manual(
             "SO_RCVBUF of the request and dump sockets. Bounds the messages of one send, since each may"
-            " fail and its reply must fit. What the kernel granted is in the log.",
+            " fail and its reply must fit; 64 KiB at least are asked for. What the kernel granted is in the"
+            " log.",
             "a whole number from 0 to 1073741824",
             unit="bytes",
             zero="leave the kernel's default (net.core.rmem_default)",
@@ -101,7 +141,7 @@ class TableConfig(Section):
         int,
         Field(ge=0, le=1 << 30),
         Manual(
-            "SO_SNDBUF of the request socket. Bounds the bytes of one send.",
+            "SO_SNDBUF of the request socket. Bounds the bytes of one send; 64 KiB at least are asked for.",
             "a whole number from 0 to 1073741824",
             unit="bytes",
             zero="leave the kernel's default (net.core.wmem_default)",
@@ -130,8 +170,8 @@ class ModuleConfig(TableConfig):
     enabled: Annotated[
         bool,
         Manual(
-            "Drive the module beside the kernel's own table. If it is not loaded, the kernel loads it when"
-            " it is installed; else nld goes on without, and takes it up when it is loaded.",
+            "Drive the module beside the kernel's own table. nld.service loads it when it is installed;"
+            " if it is missing, nld goes on without, and takes it up when it is loaded.",
             "true or false",
         ),
     ] = False
@@ -144,6 +184,18 @@ class ModuleConfig(TableConfig):
             zero="refused: 0 is the kernel's own routing protocol",
         ),
     ] = 31
+    device: Annotated[
+        str,
+        AfterValidator(_device),
+        Manual(
+            "A device of kind nld that nld makes and sets up: what is routed there goes as the module's table"
+            " main says. It outlives nld, so that a restart disturbs no traffic; when nld starts with"
+            " another name here, or none, it removes the one that it made. Needs kernel.module.enabled ="
+            " true.",
+            'a name of at most 15 letters, digits, and ".", "_", "-" inside, such as "via0"',
+            zero='"" makes none',
+        ),
+    ] = ""
 
 
 class KernelConfig(Section):
@@ -168,7 +220,10 @@ class LimitsConfig(Section):
         int,
         Field(ge=4096, le=1 << 30),
         Manual(
-            "The largest request. A longer one gets an error, then its connection closes.",
+            "The largest request of a user who may write. A longer one gets an error, then its connection"
+            " closes. Whatever this says, each route in a request has at most 262144 bytes besides its"
+            " destinations, and all else in it too; and users who may not write send at most 262144 bytes"
+            " (Lookup), 32768 (Validate) or 16384 (anything else).",
             "a whole number from 4096 to 1073741824",
             unit="bytes",
             zero="refused: there is no way to have no limit",
@@ -178,8 +233,8 @@ class LimitsConfig(Section):
         int,
         Field(ge=1, le=1_000_000),
         Manual(
-            "Connections to the control socket at one time, of all users together. The file descriptor"
-            " limit (LimitNOFILE= in the unit) must be higher.",
+            "Connections to the control socket at one time, of all users together; one in sixteen is kept"
+            " for users who may write. The file descriptor limit (LimitNOFILE= in the unit) must be higher.",
             "a whole number from 1 to 1000000",
             zero="refused: nobody could ask",
         ),
@@ -197,13 +252,36 @@ class LimitsConfig(Section):
         int,
         Field(ge=4096, le=1 << 34),
         Manual(
-            "Memory for requests that have begun to arrive but are not complete, of all connections"
-            " together. Beyond it the largest incomplete request gets an error, and its connection closes.",
+            "Memory that all connections together may make the daemon hold: requests that are not complete,"
+            " large questions under way, and replies that are not read. Beyond it one connection is closed:"
+            " the largest of the user with most, and of users who may not write first.",
             "a whole number from 4096 to 17179869184, and no less than limits.message_bytes",
             unit="bytes",
             zero="refused: no request could arrive in two pieces",
         ),
     ] = 64 * MIB
+
+    reader_bytes: Annotated[
+        int,
+        Field(ge=4096, le=1 << 34),
+        Manual(
+            "The share of limits.partial_bytes that all users who may not write have together. One user's"
+            " large questions under way have a quarter of it; further ones wait.",
+            "a whole number from 4096 to 17179869184",
+            unit="bytes",
+            zero="refused: nobody but writers could ask",
+        ),
+    ] = 16 * MIB
+    message_seconds: Annotated[
+        int,
+        Field(ge=1, le=86400),
+        Manual(
+            "The time in which a request of more than 4 KiB must arrive as a whole.",
+            "a whole number from 1 to 86400",
+            unit="seconds",
+            zero="refused: there is no way to have no limit",
+        ),
+    ] = 60
 
 
 class WatchConfig(Section):
@@ -239,7 +317,8 @@ class PolicyConfig(Section):
         tuple[_User, ...],
         Field(strict=False),
         Manual(
-            "Users that may change routes, by name or number. A name is looked up when the file is read.",
+            "Users that may change routes, by name or number. A name is looked up when the file is read."
+            " kernel.overflowuid, mostly 65534, is refused: in a user namespace it is everybody's.",
             'a list of user names and numbers, such as [0, "frr"]',
             zero="0 is root; an empty list lets nobody in by user",
             reload=True,

@@ -24,7 +24,7 @@ import uvloop
 from nld.broker.broker import Broker
 from nld.broker.view import View
 from nld.config import Config, load, needs_restart
-from nld.control.budget import Limits
+from nld.control.budget import READER_MESSAGE_BYTES, Limits
 from nld.control.routes import interface
 from nld.control.server import Server, listen
 from nld.control.service import Service
@@ -98,19 +98,23 @@ class Daemon:
             service = Service([interface(broker, may_write=self._may_write)])
             limits = Limits(
                 message_bytes=config.limits.message_bytes,
-                reader_message_bytes=min(config.limits.message_bytes, 1 << 20),
+                reader_message_bytes=min(config.limits.message_bytes, READER_MESSAGE_BYTES),
                 connections=config.limits.connections,
                 connections_per_uid=config.limits.connections_per_uid,
                 partial_bytes=config.limits.partial_bytes,
+                reader_bytes=config.limits.reader_bytes,
+                uid_bytes=config.limits.reader_bytes // 4,
+                message_seconds=config.limits.message_seconds,
             )
             server = Server(service, limits, writes=self._may_write)
             listener, passed = self._listener()
             await server.start(listener, unlink=not passed)
             try:
                 # What is there now lives as long as the daemon, and a mirror of a million routes is no
-                # garbage: look through the young objects only, and not after every few hundred routes.
+                # garbage: look through the young objects only, and few at a time: a look is a
+                # part of one turn of the loop.
                 gc.freeze()
-                gc.set_threshold(50_000, 20, 100)
+                gc.set_threshold(5_000, 10, 1_000)
                 routes = sum(len(view.mirror) for view in views.values())
                 self._manager.ready(f"{routes} routes; listening on {listener.getsockname()}")
                 log.info("ready", routes=routes, socket=listener.getsockname(), activated=passed)
@@ -154,6 +158,7 @@ class Daemon:
                 fib.drain,
                 number=kernel.module.number,
                 protocol=kernel.module.protocol,
+                device=kernel.module.device,
                 receive_buffer=kernel.module.receive_buffer,
                 send_buffer=kernel.module.send_buffer,
                 notification_buffer=kernel.module.notification_buffer,

@@ -18,6 +18,7 @@ from nld.errors import KernelUnavailable, MalformedMessage
 from nld.kernel.channel import Channel
 from nld.kernel.counters import counters
 from nld.kernel.listener import Listener
+from nld.kernel.socket import NetlinkSocket
 from nld.netlink import module as message
 from nld.netlink.module import ABI_VERSION, MAGIC, NLD_GROUP, NLD_MSG, Info
 from nld.netlink.shape import BulkCut
@@ -89,6 +90,7 @@ async def attach(
 
     Raises :class:`KernelUnavailable` with a sentence that says what to do.
     """
+    await asyncio.to_thread(_load, number)
     channel = Channel(number, receive_buffer=buffers.receive, send_buffer=buffers.send)
     try:
         info = await _identify(channel, number)
@@ -103,6 +105,11 @@ async def attach(
         await channel.close()
         raise
     return Attachment(channel, listener, info)
+
+
+def _load(number: int) -> None:
+    """Have the kernel load the module, which may take it long: a program runs, and the file is read."""
+    NetlinkSocket(number).close()
 
 
 async def _identify(channel: Channel, number: int) -> Info:

@@ -1,20 +1,21 @@
 """A request channel: one socket, a sender task and a receiver task.
 
-Requests are put into a queue.  The **sender task** takes them out in order, sends each with one
-sendmsg, and holds back while more replies are outstanding than the receive buffer can surely hold.
-The **receiver task** sleeps until the event loop says that the descriptor is readable, drains it, and
-lets the exchange (``nld.netlink.exchange``) say which reply belongs to which request.  A small request
-that finds both idle is sent and answered on the spot: the kernel has answered when sendmsg returns, and a
-turn of the event loop would cost more than that.
+Requests are put into a queue.  The **sender task** takes them out in order, gives each to the courier, a
+thread that hands it to the kernel with one sendmsg (``courier.py``), and holds back while more replies are
+outstanding than the receive buffer can surely hold.  The **receiver task** sleeps until the event loop says
+that the descriptor is readable, drains it, and lets the exchange (``nld.netlink.exchange``) say which reply
+belongs to which request.  A small request that finds the queue empty goes to the courier on the spot: a turn
+of the event loop would cost more than that.
 
 A *batch* is several framed messages in one send, where only the last asks for an acknowledgement.  The
 kernel works through them in order and reports every failure with its sequence number, asked or not; so
 when the last one's answer is here, the whole send is known.  Batches are bounded so that the replies
-fit in the receive buffer even if every message fails, and a large one is sent from a worker thread,
-because the kernel does its work within sendmsg and the event loop must go on serving meanwhile.
+fit in the receive buffer even if every message fails.
 
-When replies are lost all the same (ENOBUFS), the outcome of everything outstanding is unknown, and
-says so; it is never reported as failed.
+When replies are lost all the same (ENOBUFS), the socket is read to its end, for until it is empty the kernel
+drops whatever it has to say; the outcome of what has no answer then is unknown, and says so; it is never
+reported as failed.  The same is told of what has no answer some seconds after the kernel had it: nobody waits
+for ever.
 
 Does not belong here: dumps (``dump.py``) and notifications (``listener.py``), which have sockets of
 their own, and what the messages mean.
@@ -23,31 +24,52 @@ their own, and what the messages mean.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import select
+import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from typing import NamedTuple
 
-from nld.errors import KernelUnavailable, NldError, OutcomeUnknown
-from nld.kernel.readiness import Readiness
+import structlog
+
+from nld.errors import KernelUnavailable, OutcomeUnknown
+from nld.kernel.courier import Courier
 from nld.kernel.socket import NetlinkSocket, send_failure
 from nld.netlink.exchange import SUCCESS, Exchange, Finished, Lost, Pending, Replied
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import Message
 
+log = structlog.get_logger("nld.channel")
+
 REPLY_COST = 832
-"""Bytes of receive buffer that one queued acknowledgement takes (measured: its skb's true size)."""
+"""Bytes of receive buffer that one queued acknowledgement takes (measured: its skb's true size); one with a
+long extack takes 1280, which the doubling below has room for."""
 
-WORKER_BYTES = 4096
-"""Sends larger than this go through the worker thread; a smaller one returns within microseconds."""
+REQUEST_COST = 4
+"""Acknowledgements that the answer to a single request counts for: its data may take a page (measured: 4864
+bytes for a route that was looked up)."""
 
-AHEAD = 4
-"""Most requests handed to the worker thread: the kernel need not wait for the event loop between two."""
+AHEAD = 16
+"""Requests with the courier at which a large one waits: the kernel need not wait for the event loop between
+two."""
 
 AT_ONCE = 16
-"""Messages of a request that is sent without the sender task, when that is idle."""
+"""Messages of a request that goes to the courier without the sender task."""
+
+MOMENT = 1
+"""Milliseconds that the loop waits for the answer to a small request, when the kernel has no other: mostly it
+is there within 50 microseconds, less than the loop takes to go to sleep and find it. While something holds up
+the kernel, only the first request waits for this moment."""
+
+PATIENCE = 2.0
+"""Seconds after which a request that the kernel has had is not waited for any more. Its answers are there
+when sendmsg returns, so this is for what no rule foresees."""
+
+CLOSING = 0.5
+"""Seconds that closing waits for a send that is under way."""
 
 Data = bytes | memoryview
 
@@ -57,19 +79,22 @@ class Request:
     """What is to be sent, and what came back.
 
     ``size``             messages in it.
+    ``weight``           acknowledgements that its answers may take the room of.
     ``replies``          messages of data that the kernel answered with.
     ``failures``         refusals by the message's place in the batch, from 0.
     ``acknowledgement``  the answer to the last message.
-    ``gone``             the kernel has had it; ``lost`` before that says why its answer will not be known.
+    ``gone``             when the kernel had it, by time.monotonic(); 0.0 before that.
+    ``lost``             why its answer will not be known.
     """
 
     size: int
+    weight: int
     make: Callable[[Exchange], tuple[Pending, Data]]
     done: asyncio.Future[None]
     replies: list[Message] = field(default_factory=list)
     failures: dict[int, Acknowledgement] = field(default_factory=dict)
     acknowledgement: Acknowledgement = SUCCESS
-    gone: bool = False
+    gone: float = 0.0
     lost: OutcomeUnknown | KernelUnavailable | None = None
 
     def abandon(self) -> None:
@@ -78,12 +103,21 @@ class Request:
             self.done.exception()  # asyncio would log a failure that nobody has looked at
 
 
+class _Sending(NamedTuple):
+    """What the courier carries."""
+
+    request: Request
+    pending: Pending
+    data: Data
+
+
 @dataclass(slots=True)
 class Counters:
     """What a channel has seen, for the status."""
 
     sent: int = 0
     overruns: int = 0
+    unanswered: int = 0
 
 
 class Channel:
@@ -96,18 +130,22 @@ class Channel:
     def __init__(self, protocol: int, *, receive_buffer: int = 0, send_buffer: int = 0) -> None:
         self.socket = NetlinkSocket(protocol, receive_buffer=receive_buffer, send_buffer=send_buffer)
         self.counters = Counters()
+        self._losing: OutcomeUnknown | None = None
+        """While what is left in the queue after a loss is read: the error of whatever lost an answer."""
         self.exchange = Exchange(self.socket.port_id)
-        self._budget = max(8, self.socket.granted.receive // (2 * REPLY_COST))
+        self._budget = max(1, self.socket.granted.receive // (2 * REPLY_COST))
         self._outstanding: dict[Pending, Request] = {}
         self._weight = 0
-        self._sending = 0
-        """Requests taken out of the queue that the kernel does not have yet."""
         self._queue: deque[Request] = deque()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
+        self._readable = asyncio.Event()
+        self._watchdog: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nld-send")
-        self._readiness = Readiness(self.socket.fileno())
+        self._courier: Courier[_Sending] = Courier(self._carry, self.socket.close)
+        self._arrived = select.poll()
+        self._arrived.register(self.socket.fileno(), select.POLLIN)
+        self._loop.add_reader(self.socket.fileno(), self._readable.set)
         self.tasks = [
             asyncio.create_task(self._sender(), name="netlink sender"),
             asyncio.create_task(self._receiver(), name="netlink receiver"),
@@ -118,13 +156,20 @@ class Channel:
         """The most messages one batch may have, so that all may fail and no reply is lost."""
         return self._budget
 
+    @property
+    def byte_limit(self) -> int:
+        """The most bytes that one send may have (netlink_sendmsg, net/netlink/af_netlink.c)."""
+        return self.socket.granted.send - 32
+
     async def request(self, message_type: int, flags: int, payload: bytes) -> Request:
         """Send one message and wait for its answer; NLM_F_REQUEST and NLM_F_ACK are added.
 
         Raises :class:`OutcomeUnknown` when the reply was lost, :class:`KernelUnavailable` when the
         channel is closed.  A refusal by the kernel is not raised: it is the ``acknowledgement``.
         """
-        request = self._submit(1, lambda exchange: exchange.request(message_type, flags, payload))
+        request = self._submit(
+            1, REQUEST_COST, lambda exchange: exchange.request(message_type, flags, payload)
+        )
         await request.done
         return request
 
@@ -147,43 +192,37 @@ class Channel:
             pending = exchange.batch(size)
             return pending, frames(pending.first)
 
-        return self._submit(size, make)
+        return self._submit(size, size, make)
 
-    def _submit(self, size: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
-        request = Request(size, make, self._loop.create_future())
-        if size <= AT_ONCE and not self._queue and not self._sending and self._has_room(size):
-            self._send_at_once(request)
+    def _submit(self, size: int, weight: int, make: Callable[[Exchange], tuple[Pending, Data]]) -> Request:
+        request = Request(size, weight, make, self._loop.create_future())
+        if size <= AT_ONCE and not self._queue and self._has_room(request):
+            alone = not self._outstanding
+            self._hand_over(request)
+            if alone and self._arrived.poll(MOMENT):
+                while not request.done.done() and self._receive():
+                    pass
         else:
             self._queue.append(request)
             self._work.set()
         return request
 
-    def _has_room(self, size: int) -> bool:
-        """Whether the replies fit beside those that are outstanding."""
-        return not self._outstanding or self._weight + size <= self._budget
+    def _has_room(self, request: Request) -> bool:
+        """Whether the replies fit beside those that are outstanding, and no large send would wait long."""
+        if not self._outstanding:
+            return True
+        if request.size > AT_ONCE and len(self._outstanding) >= AHEAD:
+            return False
+        return self._weight + request.weight <= self._budget
 
-    def _send_at_once(self, request: Request) -> None:
-        """Send a small request while nothing else is, and take its answer.
-
-        The kernel answers within sendmsg, so that no task has to be waited for.
-        """
-        pending, data = self._begin(request)
-        self._went(request, pending, self._send(data))
-        while not request.done.done() and self._receive():
-            pass
-
-    def _begin(self, request: Request) -> tuple[Pending, Data]:
+    def _hand_over(self, request: Request) -> None:
+        """Give it to the courier."""
         pending, data = request.make(self.exchange)
-        self._sending += 1
         self._outstanding[pending] = request
-        self._weight += request.size
-        return pending, data
-
-    def _fail(self, request: Request, pending: Pending, error: BaseException) -> None:
-        self.exchange.abandon(pending)
-        if pending in self._outstanding:  # an overrun meanwhile has given it up already
-            self._forget(pending)
-        self._give_up(request, error)
+        self._weight += request.weight
+        if self._watchdog is None:
+            self._watchdog = self._loop.call_later(PATIENCE, self._watch)
+        self._courier.give(_Sending(request, pending, data))
 
     async def close(self) -> None:
         """Stop both tasks and close the socket; whatever waits gets :class:`KernelUnavailable`."""
@@ -191,13 +230,13 @@ class Channel:
             task.cancel()
         # Their failures are for whoever watches them.
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        self._readiness.close()
-        self._worker.shutdown(wait=True)
-        self.socket.close()
+        self._loop.remove_reader(self.socket.fileno())
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        await self._courier.close(CLOSING)  # it closes the socket, for it may still be within a send
         closed = KernelUnavailable("the netlink channel was closed", operation="send")
-        for request in self._outstanding.values():
-            request.gone = True  # the worker has ended
-        self._abandon(closed)
+        for pending in self.exchange.abandon_all():
+            self._give_up(self._forget(pending), closed)
         for request in self._queue:
             self._give_up(request, closed)
         self._queue.clear()
@@ -210,48 +249,51 @@ class Channel:
             request = self._queue[0]
             if request.done.cancelled():
                 self._queue.popleft()
-                continue
-            if self._sending >= AHEAD or not self._has_room(request.size):
+            elif self._has_room(request):
+                self._queue.popleft()
+                self._hand_over(request)
+                if request.size > AT_ONCE:
+                    await asyncio.sleep(0)  # the loop lets go of Python's lock, so that the courier can begin
+            else:
                 self._room.clear()
                 await self._room.wait()
-                continue
-            self._queue.popleft()
-            pending, data = self._begin(request)
-            if len(data) > WORKER_BYTES or self._sending > 1:  # what is small does not overtake
-                job = self._loop.run_in_executor(self._worker, self._send, data)
-                job.add_done_callback(partial(self._sent, request, pending))
-            else:
-                self._went(request, pending, self._send(data))
 
-    def _send(self, data: Data) -> NldError | None:
-        """Hand it to the kernel, in whatever thread; why that failed, or None."""
+    def _carry(self, sending: _Sending) -> None:
+        """Hand it to the kernel; called by the courier, in its thread."""
+        request = sending.request
+        error: BaseException | None = None
         try:
-            self.socket.send(data)
-        except OSError as error:
-            return send_failure(error, self.socket.fileno(), len(data))
-        return None
+            # Counted first: the answer may be told before this thread runs again.
+            self.counters.sent += request.size
+            self.socket.send(sending.data)
+        except OSError as failure:
+            self.counters.sent -= request.size
+            error = send_failure(failure, self.socket.fileno(), len(sending.data))
+        except BaseException as failure:  # noqa: BLE001 - a bug; told to whoever waits, so that nothing hangs
+            error = failure
+        # The loop sets ``lost`` and then looks at ``gone``; in this order one of both sees the other's.
+        request.gone = time.monotonic()
+        if error is not None or request.lost is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
+                self._loop.call_soon_threadsafe(self._came_to_nothing, request, sending.pending, error)
 
-    def _sent(self, request: Request, pending: Pending, job: asyncio.Future[NldError | None]) -> None:
-        # Whatever else went wrong there is a bug, and is told to whoever waits: nothing hangs.
-        self._went(request, pending, job.exception() or job.result())
-
-    def _went(self, request: Request, pending: Pending, error: BaseException | None) -> None:
-        """A request has been sent, or could not be."""
-        self._sending -= 1
-        self._room.set()
-        request.gone = True
+    def _came_to_nothing(self, request: Request, pending: Pending, error: BaseException | None) -> None:
+        """It could not be sent; or its answer was given up while it was."""
         if error is not None:
-            self._fail(request, pending, error)
-            return
-        self.counters.sent += request.size
-        if request.lost is not None:
-            self._give_up(request, request.lost)
+            self.exchange.abandon(pending)
+            if pending in self._outstanding:  # an overrun meanwhile has given it up already
+                self._forget(pending)
+        self._give_up(request, error or request.lost)
 
     async def _receiver(self) -> None:
         while True:
-            await self._readiness.wait()
-            if not self._receive():
-                self._readiness.clear()
+            await self._readable.wait()
+            self._readable.clear()
+            self._receive_all()
+
+    def _receive_all(self) -> None:
+        while self._receive():
+            pass
 
     def _receive(self) -> bool:
         """Take one datagram; False when there is none."""
@@ -267,6 +309,34 @@ class Channel:
         self._take(datagram)
         return True
 
+    def _drain(self) -> None:
+        """Read to the end of the queue; losses are known already."""
+        while True:
+            try:
+                datagram = self.socket.receive()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                continue
+            if datagram is None:
+                return
+            self._take(datagram)
+
+    def _watch(self) -> None:
+        """Give up what has had no answer for too long."""
+        self._watchdog = None
+        self._drain()
+        now = time.monotonic()
+        for pending, request in list(self._outstanding.items()):
+            if request.gone and now - request.gone >= PATIENCE:
+                self.counters.unanswered += 1
+                log.warning("the kernel gave no answer", messages=request.size, seconds=PATIENCE)
+                self.exchange.abandon(pending)
+                self._forget(pending)
+                self._give_up(request, OutcomeUnknown("the kernel gave no answer in time", errno="ETIMEDOUT"))
+        if self._outstanding:
+            self._watchdog = self._loop.call_later(PATIENCE / 4, self._watch)
+
     def _take(self, datagram: bytes) -> None:
         for event in self.exchange.receive(datagram):
             match event:
@@ -274,6 +344,10 @@ class Channel:
                     self._outstanding[pending].replies.append(message)
                 case Finished(pending, acknowledgement):
                     request = self._forget(pending)
+                    if self._losing is not None and request.size > 1:
+                        # The last message was acknowledged; refusals of others may be among the lost.
+                        self._give_up(request, self._losing)
+                        continue
                     request.acknowledgement = acknowledgement
                     if pending.failures:
                         request.failures = {
@@ -286,29 +360,33 @@ class Channel:
 
     def _forget(self, pending: Pending) -> Request:
         request = self._outstanding.pop(pending)
-        self._weight -= request.size
+        self._weight -= request.weight
         self._room.set()
         return request
 
     def _overrun(self) -> None:
-        self.counters.overruns += 1
-        self._abandon(
-            OutcomeUnknown(
-                "the kernel's answer was lost: the receive buffer of the netlink socket overflowed",
-                errno="ENOBUFS",
-            ),
-        )
+        """Answers were lost: take those that are left, and give up the rest.
 
-    def _abandon(self, error: OutcomeUnknown | KernelUnavailable) -> None:
-        """What is still to be sent is given up when it has been: then whoever looks sees what it did."""
-        for pending in self.exchange.abandon_all():
-            request = self._forget(pending)
+        What is still with the courier is given up when it has been sent: then whoever looks sees what it did.
+        """
+        self.counters.overruns += 1
+        lost = OutcomeUnknown(
+            "the kernel's answer was lost: the receive buffer of the netlink socket overflowed",
+            errno="ENOBUFS",
+        )
+        before, self._losing = self._losing, lost
+        self._drain()
+        self._losing = before
+        pending = self.exchange.abandon_all()
+        if pending:
+            log.warning("the kernel's answers were lost", requests=len(pending))
+        for one in pending:
+            request = self._forget(one)
+            request.lost = lost
             if request.gone:
-                self._give_up(request, error)
-            else:
-                request.lost = error
+                self._give_up(request, lost)
 
     @staticmethod
-    def _give_up(request: Request, error: BaseException) -> None:
-        if not request.done.done():
+    def _give_up(request: Request, error: BaseException | None) -> None:
+        if error is not None and not request.done.done():
             request.done.set_exception(error)

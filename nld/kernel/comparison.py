@@ -15,6 +15,13 @@ from nld.netlink.registry import AF, NextHopFlag
 from nld.netlink.route import Metrics, NextHop, Route
 from nld.records import RouteRecord
 
+LEG_FIELDS = frozenset({"gateway", "via", "dev"})
+"""The fields that name a next hop, which may be one leg of several."""
+
+SHOWN_OF_A_LEG = LEG_FIELDS | {"nexthops", "encap", "metric", "src", "tos"}
+"""What the kernel shows of each leg of an IPv6 route. All else (protocol, metrics, preferred source,
+lifetime) it shows of the first leg alone, though every leg has its own."""
+
 DEFAULT_METRIC = {AF.INET: 0, AF.INET6: 1024}
 """What the kernel makes of a metric that was not given (IPv6: of 0 too)."""
 
@@ -42,18 +49,13 @@ def difference(asked: Route, names: Iterable[str], got: Route) -> str | None:
 
 def leg(asked: Route, names: Iterable[str], got: Route) -> NextHop | None:
     """The leg of a multipath route that the asked single next hop names, or None."""
-    wanted = set(names) & {"gateway", "via", "dev"}
+    wanted = LEG_FIELDS.intersection(names)
     if not wanted or got.multipath is None or asked.multipath is not None:
         return None
     return next((hop for hop in got.multipath if _leg_is(asked, wanted, hop)), None)
 
 
-def without_leg_fields(names: frozenset[str]) -> frozenset[str]:
-    """The names that are about the route as a whole, not about one of its legs."""
-    return names - {"gateway", "via", "dev"}
-
-
-def _leg_is(asked: Route, wanted: set[str], hop: NextHop) -> bool:
+def _leg_is(asked: Route, wanted: frozenset[str], hop: NextHop) -> bool:
     return (
         ("gateway" not in wanted or asked.gateway == hop.gateway)
         and ("via" not in wanted or asked.via == hop.via)
@@ -83,6 +85,10 @@ def _next_hop(name: str) -> Callable[[Route, Route], bool]:
 def _metric(asked: Route, got: Route) -> bool:
     default = DEFAULT_METRIC[AF(got.family)]
     return (asked.priority or default) == (got.priority or 0)
+
+
+def _source(asked: Route, got: Route) -> bool:
+    return (asked.src_len, asked.src) == (got.src_len, got.src)
 
 
 def _scope(asked: Route, got: Route) -> bool:
@@ -158,7 +164,7 @@ _REJECTS: Any = frozenset({6, 7, 8, 9})
 
 _SAME: dict[str, Callable[[Route, Route], bool]] = {
     "type": _attribute("type"),
-    "src": _attribute("src"),
+    "src": _source,
     "nhid": _attribute("nh_id"),
     "encap": _encap,
     "tos": _attribute("tos"),

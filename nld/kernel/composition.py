@@ -19,6 +19,7 @@ from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
 from nld.kernel import tunnels
 from nld.kernel.capabilities import FIB, Capabilities, Feature
 from nld.kernel.rendering import METRIC_BITS, PREFERENCES, UNITS, NexthopTable
+from nld.names import NLD_PROTOCOL, TYPE_NUMBERS, Database, Names
 from nld.netlink.registry import MetricFeature, RouteFlag, TableId
 from nld.netlink.route import Encap, Metrics, NextHop, Route, Via
 from nld.records.destination import (
@@ -32,7 +33,6 @@ from nld.records.destination import (
 )
 from nld.records.encap import EncapRecord, Ip6EncapRecord, IpEncapRecord
 from nld.records.metrics import MetricsRecord
-from nld.records.names import NLD_PROTOCOL, TYPE_NUMBERS, Database, Names
 from nld.records.nexthop import SETTABLE_FLAGS, Flow, NextHopRecord
 from nld.records.nexthop import Via as ViaRecord
 from nld.records.route import REJECT_TYPES, RouteRecord
@@ -68,9 +68,15 @@ class LinkTable(Protocol):
     def index(self, name: str, /) -> int | None:
         """The index of the device with this name or alternative name, or None."""
 
+    def vrf_table(self, ifindex: int, /) -> int | None:
+        """The table of a VRF device; None for any other device."""
+
 
 class Resolver:
-    """Names to numbers on this machine. ``names`` are iproute2's databases, ``links`` the devices."""
+    """Names to numbers on this machine. ``names`` are iproute2's databases, ``links`` the devices.
+
+    The messages name a field as whoever asks writes it: that of a filter by its name alone.
+    """
 
     def __init__(self, names: Names, links: LinkTable) -> None:
         self.names = names
@@ -81,7 +87,7 @@ class Resolver:
         try:
             return database.number(text)
         except ValueError as error:
-            raise InvalidRecord(f"{field}: {error}", field=field, key=key) from None
+            raise InvalidRecord(f"{_written(field)}: {error}", field=field, key=key) from None
 
     def ifindex(self, name: str, field: str, key: str | None = None) -> int:
         """A device's index; DeviceNotFound with ``field``. ``if5`` is index 5 if no device is called so."""
@@ -92,8 +98,27 @@ class Resolver:
         if match and int(match[1]) <= 0x7FFFFFFF:
             return int(match[1])
         raise DeviceNotFound(
-            f"{field}: there is no network device '{name}'", field=field, key=key, errno="ENODEV"
+            f"{_written(field)}: there is no network device '{name}'", field=field, key=key, errno="ENODEV"
         )
+
+    def vrf_table(self, name: str, field: str, table: int | None = None, key: str | None = None) -> int:
+        """The table of a VRF device; DeviceNotFound or InvalidRecord with ``field``.
+
+        ``table``  what was said beside it; None for nothing.
+        """
+        found = self.links.vrf_table(self.ifindex(name, field, key))
+        if found is None:
+            why = f"the device '{name}' is not a VRF"
+        elif table in (None, found):
+            return found
+        else:
+            theirs, said = map(self.names.tables.name, (found, table))
+            why = f"the table of '{name}' is {theirs}, not {said}; give one of them"
+        raise InvalidRecord(f"{_written(field)}: {why}", field=field, key=key)
+
+
+def _written(field: str) -> str:
+    return field.removeprefix("filter.")
 
 
 class _TunnelLinks:
@@ -243,12 +268,15 @@ class Composition:
             self._refuse(field, "an IPv6 route cannot go by an IPv4 gateway", Unsupported)
 
     def _table(self) -> int:
-        if self._record.table is None:
-            if self._record.flags is not None and not self._wildcard:
+        record = self._record
+        table = None if record.table is None else self._number("table", record.table, self._names.tables)
+        if record.vrf is not None:
+            return self._resolver.vrf_table(record.vrf, "vrf", table, self._key)
+        if table is None:
+            if record.flags is not None and not self._wildcard:
                 # Printed records always have flags, and leave out no table but main.
                 return TableId.MAIN
             return TableId.LOCAL if self._type in _LOCAL_TYPES else TableId.MAIN
-        table = self._number("table", self._record.table, self._names.tables)
         if table == 0:
             self._refuse("table", "0 means no table (the kernel would take main); allowed: 1 to 4294967295")
         return table
@@ -386,7 +414,7 @@ class Composition:
             if unit := UNITS.get(name):
                 scaled = value * unit
                 if scaled != int(scaled):
-                    self._refuse(f"metrics[0].{name}", f"{value} is no multiple of {1 / unit} ms")
+                    self._refuse(f"metrics[0].{name}", f"{value} is not a multiple of {1 / unit} ms")
                 value = int(scaled)
             values["cc_algo" if name == "congestion" else name] = value
         features = int(record.features, 16) if record.features else 0

@@ -16,6 +16,8 @@ from nld.netlink.registry import AF
 from nld.netlink.route import CacheInfo, NextHop, Route, Via, encode
 from nld.records.destination import WIDTH
 
+LATENCY = 1.5
+"""As that of the routing messages (``shape.py``), and a second, for the module says whole seconds."""
 USER_HZ = 100
 """Ticks a second in which the routing message says lifetimes."""
 
@@ -97,20 +99,19 @@ class EntryShapes:
     """Turns the module's messages, cut, into the one :class:`Shape` that they stand for."""
 
     def __init__(self) -> None:
-        self._shapes = Shapes()
-        self._recent: dict[tuple[bytes, bool], Shape] = {}
+        self._shapes = Shapes(latency=LATENCY)
+        self._recent: dict[bytes, Shape] = {}
 
     def intern(self, cut: Cut) -> Shape:
         """The shape. Raises :class:`~nld.errors.MalformedMessage`."""
-        key = (cut.shape, cut.expires != 0)
-        shape = self._recent.get(key)
+        shape = None if cut.expires else self._recent.get(cut.shape)
         if shape is None:
             entry = message.decode(cut.shape)
             entry.expires = cut.expires or None
             try:
                 payload = encode(to_route(entry))
             except ValueError as error:  # a weight, a device or a time that no routing message can hold
-                raise MalformedMessage(f"a record that is no route: {error}", 0) from error
+                raise MalformedMessage(f"a record that is not a route: {error}", 0) from error
             found = self._shapes.intern(payload)
             assert found is not None  # it is a route of IPv4 or IPv6, no cached clone
             # One record to a key: nothing ever joins it as a leg.
@@ -119,5 +120,5 @@ class EntryShapes:
                 return found
             if len(self._recent) >= _KEPT:
                 self._recent.clear()
-            shape = self._recent[key] = found
+            shape = self._recent[cut.shape] = found
         return shape

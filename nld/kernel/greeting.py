@@ -7,9 +7,9 @@ payload, :func:`send_netlink_message_to_kernel`, wait for the answer with its se
 from __future__ import annotations
 
 import asyncio
+import select
 
 from nld.errors import InvalidRecord, KernelUnavailable
-from nld.kernel.readiness import Readiness
 from nld.kernel.refusal import Dialect, refusal
 from nld.kernel.socket import NetlinkSocket, send_netlink_message_to_kernel
 from nld.netlink import module as message
@@ -35,33 +35,27 @@ async def greet(number: int, text: str) -> str:
         raise InvalidRecord(
             f"text: a greeting has at most {MAX_GREETING} bytes and no NUL", field="text", operation="greet"
         )
+    # A thread, for whatever the module does it does within the send.
+    return await asyncio.to_thread(_greet, number, text)
+
+
+def _greet(number: int, text: str) -> str:
     payload = message.GREETING_FORM.encode(Greeting(text=text))
     socket = NetlinkSocket(number)
-    readiness = Readiness(socket.fileno())
+    arrived = select.poll()
+    arrived.register(socket.fileno(), select.POLLIN)
     try:
         sequence = send_netlink_message_to_kernel(
             socket.fileno(), payload, len(payload), NLD_MSG.GREET, Flag.REQUEST
         )
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                await readiness.wait()
-                datagram = socket.receive()
-                if datagram is None:
-                    readiness.clear()
+        while arrived.poll(1000 * PATIENCE):
+            for answer in split(socket.receive() or b""):
+                if answer.sequence != sequence:
                     continue
-                for answer in split(datagram):
-                    if answer.sequence != sequence:
-                        continue
-                    if answer.type == NLD_MSG.GREET:
-                        return message.GREETING_FORM.decode(answer.payload).text or ""
-                    if answer.type == MessageType.ERROR:
-                        raise refusal(
-                            parse_error(answer), payload, operation="greet", key=text, dialect=DIALECT
-                        )
-    except TimeoutError:
-        raise KernelUnavailable(
-            f"nobody answers a greeting on netlink protocol {number}", operation="greet"
-        ) from None
+                if answer.type == NLD_MSG.GREET:
+                    return message.GREETING_FORM.decode(answer.payload).text or ""
+                if answer.type == MessageType.ERROR:
+                    raise refusal(parse_error(answer), payload, operation="greet", key=text, dialect=DIALECT)
+        raise KernelUnavailable(f"nobody answers a greeting on netlink protocol {number}", operation="greet")
     finally:
-        readiness.close()
         socket.close()

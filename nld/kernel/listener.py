@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import select
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -42,6 +44,9 @@ CHUNK = 512
 BURST = 4096
 """Datagrams read before the event loop gets a turn: more than come while watchers are told of the last ones,
 else the listener would fall behind for ever.  They take some 6 ms."""
+
+TURN = 0.01
+"""Seconds after which the event loop gets a turn all the same: a message about a device takes far longer."""
 
 PAUSE = 0.001
 """Seconds between a look that found the queue empty and the next wake.  Changes come in storms: to wake for
@@ -84,6 +89,8 @@ class Listener:
         self._burst = Burst(self.socket)
         self._arrived = select.poll()
         self._arrived.register(self.socket.fileno(), select.POLLIN)
+        self._draining = asyncio.Lock()
+        """Held by the one that drains in turns; if many did, these would make one long one."""
         self._absorb = absorb
         self._overrun = overrun
         self._readiness = Readiness(self.socket.fileno())
@@ -97,6 +104,13 @@ class Listener:
             if not self._take():
                 break
 
+    async def drained(self) -> None:
+        """As :meth:`drain`, with turns for the event loop where there is much."""
+        end = self.counters.received + self._bursts * BURST
+        async with self._draining:
+            while self.counters.received < end and self._take(TURN):  # noqa: ASYNC110 - it works
+                await asyncio.sleep(0)
+
     async def close(self) -> None:
         """Stop listening. A failure of the task is for whoever watches it, and closes all the same."""
         self.task.cancel()
@@ -107,17 +121,18 @@ class Listener:
     async def _receiver(self) -> None:
         while True:
             await self._readiness.wait()
-            if self._take():
+            if self._take(TURN):
                 await asyncio.sleep(0)
             else:
                 await asyncio.sleep(PAUSE)
                 self._readiness.clear()
 
-    def _take(self) -> bool:
-        """Read up to BURST datagrams and hand them on; False when the queue is empty."""
+    def _take(self, seconds: float = math.inf) -> bool:
+        """Read up to BURST datagrams, about so long, and hand them on; False when the queue is empty."""
         more = True
         taken = 0
-        while more and taken < BURST:
+        end = time.monotonic() + seconds
+        while more and taken < BURST and time.monotonic() < end:
             datagrams, more, lost = self._read()
             taken += len(datagrams)
             if datagrams or lost:

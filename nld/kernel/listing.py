@@ -2,7 +2,8 @@
 
 All routes of one shape have the same text but for the address, so the text is made once for a shape
 and each route costs a dictionary look-up, one address and two concatenations.  The texts kept are
-bounded, and thrown away when a device or nexthop object that they may name has changed.
+bounded, and thrown away when a device or nexthop object that they may name has changed.  The text of a
+route with a lifetime says what remains, so it is made anew for each call.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ class Listing:
     """Makes JSON objects of routes.
 
     ``pieces``   makes the text around the address, for a route without destination.
-    ``version``  grows when texts that were made before are stale.
+    ``version``  changes when texts that were made before are stale.
     """
 
     def __init__(
-        self, pieces: Callable[[Route, str, bool | None], Pieces], version: Callable[[], int]
+        self, pieces: Callable[[Route, str, bool | None], Pieces], version: Callable[[], object]
     ) -> None:
         self._pieces = pieces
         self._version = version
@@ -43,13 +44,15 @@ class Listing:
             self._kept.clear()
             self._made_at = self._version()
         kept = self._kept.setdefault((form, with_table), {})
+        passing: dict[Shape, _Entry] = {}
         result = []
         for shape, destination in rows:
-            entry = kept.get(shape)
+            entry = kept.get(shape) or passing.get(shape)
             if entry is None:
-                if len(kept) >= LIMIT:
-                    kept.clear()
-                entry = kept[shape] = self._entry(shape, form, with_table)
+                texts = kept if shape.end is None else passing
+                if len(texts) >= LIMIT:
+                    texts.clear()
+                entry = texts[shape] = self._entry(shape, form, with_table)
             before, after, spell = entry
             result.append(before + after if spell is None else before + spell(destination) + after)
         return result

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,12 +36,14 @@ from nld.errors import (
 )
 from nld.kernel.attachment import Attachment, Buffers, attach, loaded_anew
 from nld.kernel.capabilities import MODULE
+from nld.kernel.device import provide
 from nld.kernel.dump import ATTEMPTS, FIRST_PAUSE, Dumper
 from nld.kernel.entry import EntryShapes, to_condition, to_entry
 from nld.kernel.greeting import greet
 from nld.kernel.refusal import Dialect, refusal
 from nld.kernel.selection import Row, Selection
 from nld.kernel.sending import piece, send
+from nld.kernel.shape import Shape
 from nld.kernel.surroundings import Surroundings
 from nld.kernel.table import Answer, News, Operation, Pattern, Refusal, Sink
 from nld.kernel.vocabulary import Vocabulary
@@ -91,6 +93,7 @@ class ModuleTable(Vocabulary):
                   called.
     ``number``    netlink protocol number, the module's parameter ``protocol``.
     ``protocol``  the protocol of records that name none.
+    ``device``    name of the device that leads packets here; "" for none.
     ``receive_buffer``, ``send_buffer``, ``notification_buffer``  bytes asked for, 0 for the default.
     """
 
@@ -105,6 +108,7 @@ class ModuleTable(Vocabulary):
         *,
         protocol: int,
         number: int = message.PROTOCOL,
+        device: str = "",
         receive_buffer: int = 0,
         send_buffer: int = 0,
         notification_buffer: int = 0,
@@ -112,6 +116,7 @@ class ModuleTable(Vocabulary):
         super().__init__(names, around)
         self.protocol = protocol
         self.number = number
+        self.device = device
         self.unavailable: str | None = "it is not open"
         self._refresh = refresh
         self._buffers = Buffers(receive_buffer, send_buffer, notification_buffer)
@@ -204,6 +209,11 @@ class ModuleTable(Vocabulary):
             return
         self.unavailable = None
         log.info("kernel table open", kernel=self.name, **self._attachment.status())
+        try:
+            await provide(self.device)
+        except (NldError, OSError) as error:
+            # The table is as good without: only packets need the device.
+            log.error("the module's device is not as configured", dev=self.device, reason=str(error))
 
     def drain(self) -> None:
         """Take in all announcements that have arrived, and the news of devices before them."""
@@ -211,16 +221,25 @@ class ModuleTable(Vocabulary):
         if self._attachment is not None:
             self._attachment.listener.drain()
 
+    async def drained(self) -> None:
+        """As :meth:`drain`, with turns for the event loop where there is much."""
+        self._refresh()
+        if self._attachment is not None:
+            await self._attachment.listener.drained()
+
     # -- writing
 
-    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+    def pattern(
+        self, operation: Operation, record: RouteRecord, route: Route, how: Operation | None = None
+    ) -> Pattern:
         """A pattern with its message, ROUTE_NEW or ROUTE_DEL."""
+        how = how or operation
         if operation in (Operation.APPEND, Operation.PREPEND):
             raise Unsupported(
                 "the table module has one route to a key; add, replace or change it",
                 key=record.key_text(), errno="EOPNOTSUPP",
             )  # fmt: skip
-        deleting = operation is Operation.DELETE
+        deleting = how is Operation.DELETE
         if not deleting and route.family == AF.INET6 and not route.priority:
             # The record's vocabulary: an IPv6 metric that is not given is 1024, whatever the table.
             route = replace(route, priority=1024)
@@ -241,8 +260,13 @@ class ModuleTable(Vocabulary):
             ),
             0,
         )
-        template = Template(frame(kind, operation.flags | Flag.REQUEST, 0, payload), offset, size)
+        template = Template(frame(kind, how.flags | Flag.REQUEST, 0, payload), offset, size)
         return Pattern(operation, record, route, template)
+
+    @property
+    def port_id(self) -> int:
+        """The netlink address that writes come from; 0 without an attachment."""
+        return 0 if self._attachment is None else self._attachment.channel.socket.port_id
 
     @property
     def piece(self) -> int:
@@ -259,6 +283,7 @@ class ModuleTable(Vocabulary):
             bytes(pattern.template.frames([destination], 0)[HEADER_SIZE:]),
             operation=pattern.operation.value,
             key=self.key_text(pattern, destination),
+            route=pattern.route,
             dialect=DIALECT,
         )
 
@@ -317,20 +342,22 @@ class ModuleTable(Vocabulary):
         answer = await self._attached().channel.request(NLD_MSG.ROUTE_GET, 0, payload)
         said = answer.acknowledgement
         if said.errno or not answer.replies:
-            return Answer(asked, None, None, self._no_way(said, payload, question))
+            return Answer(asked, None, None, self._no_way(said, payload, question, asked))
         cut = message.cut(bytes(answer.replies[0].payload))
         shape = self._shapes.intern(cut)
         match = (shape, cut.destination)
         reject = _REJECTS.get(shape.type)
         if reject is not None:
-            return Answer(asked, None, match, self._no_way(Acknowledgement(reject), payload, question))
+            return Answer(asked, None, match, self._no_way(Acknowledgement(reject), payload, question, asked))
         way = replace(shape.route(asked.dst or b""), dst_len=asked.dst_len)
         return Answer(asked, way, match, None)
 
-    def _no_way(self, said: Acknowledgement, payload: bytes, question: LookupQuestion) -> NldError:
+    def _no_way(
+        self, said: Acknowledgement, payload: bytes, question: LookupQuestion, asked: Route
+    ) -> NldError:
         if not said.errno:
             return RouteNotFound("the module gave no route", operation="lookup")
-        return refusal(said, payload, operation="lookup", key=question.address, dialect=DIALECT)
+        return refusal(said, payload, operation="lookup", key=question.address, dialect=DIALECT, route=asked)
 
     def rules(self, family: int) -> list[Rule]:
         """None: the module has no policy rules."""
@@ -348,9 +375,20 @@ class ModuleTable(Vocabulary):
 
     # -- listening
 
-    async def learn(self) -> None:
+    async def learn(self, everything: bool = True) -> None:
         """The generation to go on from is not known any more."""
         self._generation = 0
+
+    async def caught_up(self) -> None:
+        """At once: the module tells what it does, and of no causes."""
+
+    def shapes(self) -> Iterable[Shape]:
+        """None that change without news."""
+        return ()
+
+    def aligned(self, shape: Shape, before: Shape) -> Shape:
+        """The same: there is one record to a key, told in the order in which it is dumped."""
+        return shape
 
     def _absorb(self, messages: list[BulkCut]) -> None:
         """Announcements of routes, in order; a gap in their generations is a loss."""

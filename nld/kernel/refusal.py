@@ -2,10 +2,10 @@
 
 The kernel says a number, sometimes a sentence, sometimes the offset of the attribute it means.  Here
 the offset becomes the attribute's name and the record's field, the number becomes one of nld's error
-classes, and where the kernel is known to be terse a sentence says what is usually wrong.
+classes, and a sentence says what it means, where that is known (``hints.py``).
 
-Source: the errnos that net/ipv4/fib_frontend.c, fib_trie.c, fib_semantics.c, net/ipv6/route.c and
-ip6_fib.c return.
+That the kernel refuses the daemon something (EPERM, EACCES) is no PermissionDenied: that is nld's own word
+to a peer who may not write.
 """
 
 from __future__ import annotations
@@ -20,28 +20,31 @@ from nld.errors import (
     Extack,
     KernelRefused,
     NldError,
-    PermissionDenied,
     RouteExists,
     RouteNotFound,
     Unsupported,
     errno_name,
 )
+from nld.kernel.hints import Situation, hint, repeats_a_next_hop
 from nld.netlink.attribute import TYPE_MASK, walk
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import HEADER_SIZE
 from nld.netlink.registry import RTA
 from nld.netlink.route import HEADER_SIZE as ROUTE_HEADER_SIZE
+from nld.netlink.route import Route
 
 _CLASSES: dict[int, type[NldError]] = {
     errno.EEXIST: RouteExists,
     errno.ESRCH: RouteNotFound,
     errno.ENOENT: RouteNotFound,
     errno.ENODEV: DeviceNotFound,
-    errno.EPERM: PermissionDenied,
-    errno.EACCES: PermissionDenied,
     errno.EOPNOTSUPP: Unsupported,
     errno.EAFNOSUPPORT: Unsupported,
 }
+
+
+_WANTS_ONE = ("required", "not specified")
+"""What the kernel says with ENODEV where it wants a device to be named, and misses none of a name."""
 
 
 class Dialect(NamedTuple):
@@ -87,34 +90,6 @@ _FIELDS = {
 ROUTE = Dialect(RTA, _FIELDS, ROUTE_HEADER_SIZE)
 """NETLINK_ROUTE's."""
 
-_ADVICE = {
-    errno.EEXIST: "a route with this destination, table, tos and metric is there already; "
-    "replace it, or give another metric",
-    errno.ESRCH: "no such route is in the table",
-    errno.ENOENT: "the kernel finds nothing to work on: no such route, or no such table",
-    errno.ENODEV: "the device is not there",
-    errno.ENETDOWN: "the device is down; set it up first",
-    errno.ENETUNREACH: "no route on a device leads to the gateway; "
-    "give an address that is on a link of this host, or onlink with dev",
-    errno.EHOSTUNREACH: "no route on a device leads to the gateway; "
-    "give an address that is on a link of this host, or onlink with dev",
-    errno.EINVAL: "the kernel does not accept this combination",
-    errno.EPERM: "the daemon lacks CAP_NET_ADMIN in this network namespace",
-    errno.EOPNOTSUPP: "this kernel was built without it, or its module is not loaded",
-    errno.ENOMEM: "the kernel has no memory for another route",
-    errno.ENOSPC: "a limit of the kernel table is reached",
-    errno.ENOBUFS: "the kernel has no buffers left",
-}
-
-_LOOKUP = {
-    errno.ENETUNREACH: "no route leads there",
-    errno.EHOSTUNREACH: "an unreachable route answers for this address",
-    errno.EACCES: "a prohibit route answers for this address",
-    errno.EINVAL: "a blackhole route answers for this address",
-    errno.ENODEV: "the device is not there",
-    errno.EAGAIN: "a throw route answers for this address, and no later rule has a route",
-}
-
 
 def refusal(
     acknowledgement: Acknowledgement,
@@ -124,32 +99,29 @@ def refusal(
     key: str,
     index: int | None = None,
     dialect: Dialect = ROUTE,
+    route: Route | None = None,
 ) -> NldError:
     """The typed error for a request that the kernel refused.
 
     ``payload``  the request as it was sent, without the netlink header; it tells which attribute the
                  kernel's offset means.
     ``key``      the route in words.
+    ``route``    what was asked for, as far as it is known: some hints depend on it.
     """
     number = acknowledgement.errno
     attribute = attribute_at(payload, acknowledgement.offset, dialect)
     missing = acknowledgement.missing_type
     words = acknowledgement.message
-    name = errno_name(number)
-    if operation == "lookup":
-        why = _LOOKUP.get(number, "the kernel does not answer")
-        cls = KernelRefused if number in (errno.EACCES, errno.EINVAL) else _CLASSES.get(number, KernelRefused)
-    else:
-        why = _ADVICE.get(number, "the kernel refused it")
-        cls = _CLASSES.get(number, KernelRefused)
-    said = f"the kernel says: {words} ({name})" if words else name
-    return cls(
-        f"{operation} {key}: {why}; {said}" if words else f"{operation} {key}: {why} ({said})",
+    situation = Situation(operation, number, words, route)
+    if attribute is None and number == errno.EEXIST and repeats_a_next_hop(situation):
+        attribute = RTA.MULTIPATH
+    return _class(situation)(
+        sentence(situation, key),
         operation=operation,
         key=key,
         field=None if attribute is None else dialect.fields.get(attribute),
         index=index,
-        errno=name,
+        errno=errno_name(number),
         extack=Extack(
             message=words,
             attribute=None if attribute is None else dialect.name(attribute),
@@ -157,6 +129,35 @@ def refusal(
             missing=None if missing is None else dialect.name(missing),
         ),
     )
+
+
+def sentence(situation: Situation, key: str) -> str:
+    """What was refused, what it means where that is known, and what the kernel said."""
+    lookup = situation.operation == "lookup"
+    why = hint(situation) or ("the kernel gives no way" if lookup else "the kernel refused it")
+    name, words = errno_name(situation.number), situation.words
+    return f"{situation.operation} {key}: {why}" + (
+        f"; the kernel reported: {words} ({name})" if words else f" ({name})"
+    )
+
+
+def explained(error: NldError, route: Route, match: int | None) -> NldError:
+    """A look-up's error, once it is known which route answers: its type, or None for no route."""
+    number = getattr(errno, error.errno or "", None)
+    if number is not None:
+        words = None if error.extack is None else error.extack.message
+        situation = Situation("lookup", number, words, route, match)
+        error.message = sentence(situation, error.key or "")
+        error.args = (error.message,)
+    return error
+
+
+def _class(situation: Situation) -> type[NldError]:
+    if situation.number == errno.EEXIST and repeats_a_next_hop(situation):
+        return KernelRefused  # it is no other route that is in the way
+    if situation.number == errno.ENODEV and any(part in (situation.words or "") for part in _WANTS_ONE):
+        return KernelRefused
+    return _CLASSES.get(situation.number, KernelRefused)
 
 
 def attribute_at(payload: bytes, offset: int | None, dialect: Dialect = ROUTE) -> IntEnum | None:

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple, Protocol
 
 from nld.kernel import tunnels
 from nld.kernel.tunnels import LinkNames, Pairs
+from nld.names import TYPES, Names
 from nld.netlink.nexthop import Nexthop
 from nld.netlink.registry import AF, RTAX, MetricFeature, RouteFlag, TableId
 from nld.netlink.route import CacheInfo, Metrics, NextHop, Route, Via
-from nld.records.names import TYPES, Names
 
 USER_HZ = os.sysconf("SC_CLK_TCK")
 """Unit of times in ``struct rta_cacheinfo``, as a frequency: 100 on every Linux that ip runs on."""

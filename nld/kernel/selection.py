@@ -9,9 +9,10 @@ same, for kernels without strict checking ignore what they are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 
 from nld.kernel.shape import Shape
-from nld.netlink.registry import AF
+from nld.netlink.registry import AF, RTN
 from nld.netlink.route import Route
 from nld.records.destination import WIDTH
 
@@ -53,6 +54,7 @@ class Selection:
     ``device``        interface index, None for any.
     ``shape_test``    a further test of a shape, asked once for each.
     ``exact``, ``root``, ``match``  prefixes, None for any.
+    ``onward``        read on behind what is wanted: so it is noticed if something is hidden there.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Selection:
         exact: Prefix | None = None,
         root: Prefix | None = None,
         match: Prefix | None = None,
+        onward: bool = False,
     ) -> None:
         self.families = families
         self.table = table
         self.protocol = protocol
         self.type = type
         self.device = device
+        self.onward = onward
         self._shape_test = shape_test
         self._exact = exact
         self._root = root
@@ -92,11 +96,19 @@ class Selection:
                 family,
                 table=self.table or 0,
                 protocol=self.protocol or 0,
-                type=self.type or 0,
+                # What a nexthop object makes of a route (blackhole) is shown, but not compared.
+                type=0 if self.type in (RTN.UNICAST, RTN.BLACKHOLE) else self.type or 0,
                 oif=self.device,
             )
             for family in self.families
         ]
+
+    def of(self, family: int) -> Selection:
+        """The same for one family."""
+        one = copy(self)
+        one.families = (family,)
+        one._known = {}
+        return one
 
     def takes(self, shape: Shape, destination: bytes) -> bool:
         """Whether one route is wanted."""

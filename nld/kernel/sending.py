@@ -10,6 +10,7 @@ error, each for itself.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,6 +26,9 @@ SEND_BYTES = 64 * 1024
 """Most bytes of one send. The kernel works through it within sendmsg; a longer one only adds delay."""
 SEND = 512
 """Most routes of one send: the kernel's millisecond, and some microseconds to hand it over."""
+
+EXPLAINED = 64
+"""Refusals that are put into words in one turn of the loop: some milliseconds."""
 
 PIECE = 2048
 """Most routes that are written at once, of one call; between two pieces others get their turn."""
@@ -50,7 +54,7 @@ async def send(
     ``sent``  called after each send but the last, to take in its notifications.
     """
     templates = [pattern.template for pattern in patterns]
-    sends = _sends(templates, channel.batch_limit)
+    sends = _sends(templates, channel.batch_limit, min(SEND_BYTES, channel.byte_limit))
     requests = [
         channel.submit(stop - start, partial(frames, templates[start:stop], destinations[start:stop]))
         for start, stop in sends
@@ -66,6 +70,8 @@ async def send(
                 refusals += [Refusal(index, copy.copy(error)) for index in range(start, stop)]
             else:
                 for at, acknowledgement in request.failures.items():
+                    if len(refusals) % EXPLAINED == EXPLAINED - 1:
+                        await asyncio.sleep(0)
                     index = start + at
                     explained = explain(acknowledgement, patterns[index], destinations[index])
                     refusals.append(Refusal(index, explained))
@@ -75,11 +81,11 @@ async def send(
     return refusals
 
 
-def _sends(templates: Sequence[Template], most: int) -> list[tuple[int, int]]:
+def _sends(templates: Sequence[Template], most: int, most_bytes: int) -> list[tuple[int, int]]:
     """Where each send starts and stops."""
     count = len(templates)
     if count == 1:
         return [(0, 1)]
     longest = max(len(template.message) for template in set(templates))
-    step = max(1, min(most, SEND, SEND_BYTES // longest))
+    step = max(1, min(most, SEND, most_bytes // longest))
     return [(start, min(start + step, count)) for start in range(0, count, step)]

@@ -42,6 +42,9 @@ KERNEL = (0, 0)
 READ_SIZE = 64 * 1024
 """Bytes of a read buffer. The kernel fills at most 32 KiB of a dump into one datagram."""
 
+LEAST = 64 * 1024
+"""Bytes of a buffer that is asked for, at least: with less a single answer may not fit, nor a send."""
+
 _RECEIVE_FLAGS = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
 """MSG_TRUNC makes the kernel tell a datagram's true size. A plain number: this runs for every datagram."""
 
@@ -85,8 +88,8 @@ class NetlinkSocket:
     """One non-blocking AF_NETLINK socket, bound to a port id that the kernel chose.
 
     ``protocol``        0 is NETLINK_ROUTE, 31 the nld module.
-    ``receive_buffer``  bytes asked for; 0 leaves the system's default.
-    ``send_buffer``     bytes asked for; 0 leaves the system's default.
+    ``receive_buffer``  bytes asked for, at least 64 KiB; 0 leaves the system's default.
+    ``send_buffer``     likewise.
     ``strict``          NETLINK_GET_STRICT_CHK: the kernel checks and honours dump filters.
 
     Raises :class:`KernelUnavailable` when the protocol is not there, naming the module to load.
@@ -159,11 +162,12 @@ class NetlinkSocket:
         ):
             if size == 0:
                 continue
+            wanted = max(size, LEAST)
             try:
-                self._socket.setsockopt(socket.SOL_SOCKET, force, size)
+                self._socket.setsockopt(socket.SOL_SOCKET, force, wanted)
             except PermissionError:
                 forced = False
-                self._socket.setsockopt(socket.SOL_SOCKET, plain, size)
+                self._socket.setsockopt(socket.SOL_SOCKET, plain, wanted)
         option = self._socket.getsockopt
         return Granted(
             option(socket.SOL_SOCKET, socket.SO_RCVBUF), option(socket.SOL_SOCKET, socket.SO_SNDBUF), forced

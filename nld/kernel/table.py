@@ -19,7 +19,7 @@ from nld.kernel.capabilities import Capabilities
 from nld.kernel.comparison import DEFAULT_METRIC
 from nld.kernel.selection import Row, Selection
 from nld.kernel.shape import Rank, Shape, place, rank
-from nld.kernel.surroundings import Suspicion
+from nld.kernel.suspicion import Suspicion
 from nld.netlink.header import Flag
 from nld.netlink.registry import AF
 from nld.netlink.route import Route
@@ -149,8 +149,20 @@ class KernelTable(Protocol):
     async def open(self, sink: Sink) -> None:
         """Open the sockets and start to listen. News may come before this returns."""
 
-    async def learn(self) -> None:
-        """Read again what routes refer to (devices, nexthop objects, rules), after news was lost."""
+    async def learn(self, everything: bool = True) -> None:
+        """Read again what routes refer to: all of it, after news was lost; else what goes in silence."""
+
+    async def caught_up(self) -> None:
+        """Return when the kernel has done to the routes what it has told the causes of."""
+
+    def shapes(self) -> Iterable[Shape]:
+        """The shapes of all routes that the sink was told of, and maybe others."""
+
+    def aligned(self, shape: Shape, before: Shape) -> Shape | None:
+        """A shape that the sink was told of, in the form that a dump gives it; None when only that can tell.
+
+        ``before``  the one whose place it takes.
+        """
 
     async def close(self) -> None:
         """Stop, and fail what is under way with KernelUnavailable."""
@@ -162,6 +174,17 @@ class KernelTable(Protocol):
     def drain(self) -> None:
         """Hand the sink everything that has happened by now."""
 
+    async def drained(self) -> None:
+        """As :meth:`drain`, with turns for the event loop where there is much."""
+
+    @property
+    def port_id(self) -> int:
+        """The netlink address that writes come from; 0 while the table cannot be used."""
+
+    @property
+    def naming(self) -> int:
+        """The time, as far as names of devices go: it grows when one changes."""
+
     @property
     def piece(self) -> int:
         """Most routes that :meth:`write` should be given at once."""
@@ -172,8 +195,14 @@ class KernelTable(Protocol):
         Raises InvalidRecord, DeviceNotFound, Unsupported.
         """
 
-    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
-        """The pattern of exactly this route. Raises InvalidRecord when it fits no message."""
+    def pattern(
+        self, operation: Operation, record: RouteRecord, route: Route, how: Operation | None = None
+    ) -> Pattern:
+        """The pattern of exactly this route. Raises InvalidRecord when it fits no message.
+
+        ``operation``  what was asked for, as errors tell it.
+        ``how``        what the kernel is asked for; None for the same.
+        """
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
         """Write routes in this order; ``patterns`` and ``destinations`` are two columns of one length.
@@ -188,8 +217,11 @@ class KernelTable(Protocol):
     def dump(self, selection: Selection, consistent: bool = True) -> AsyncGenerator[list[Row], None]:
         """The routes of the table as they are now, at the reader's pace, in the kernel's order.
 
+        Each list is of one datagram, and may be empty: so the reader has the loop for short steps only.
+
         ``consistent``  a table that can tell gives the state of one moment, or raises
-                        ``InterruptedError`` before the first row.  False for who hears the news meanwhile.
+                        ``InterruptedError`` before the first row.  False for who hears the news meanwhile,
+                        and reads eagerly.
         """
 
     async def lookup(self, question: LookupQuestion) -> Answer:
@@ -201,14 +233,26 @@ class KernelTable(Protocol):
     def rules(self, family: int) -> list[Rule]:
         """The policy rules of a family, in the order in which they are asked; maybe none."""
 
-    def texts(self, rows: Iterable[Row], form: str, with_table: bool | None = None) -> list[str]:
-        """Routes as JSON objects, in order."""
+    def texts(
+        self,
+        rows: Iterable[Row],
+        form: str,
+        with_table: bool | None = None,
+        naming: int | None = None,
+    ) -> list[str]:
+        """Routes as JSON objects, in order.
+
+        ``naming``  with the devices' names as they were then (:attr:`naming`); None is now.
+        """
 
     def text(self, route: Route, form: str) -> str:
         """One decoded route as a JSON object."""
 
     def key_text(self, pattern: Pattern, destination: bytes) -> str:
         """The key of one route to be written, in words."""
+
+    def refresh(self) -> None:
+        """Read again what names stand for, if that has changed; a request begins with it."""
 
     def table_name(self, table: int) -> str:
         """A route table's name, or its number."""

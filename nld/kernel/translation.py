@@ -14,6 +14,7 @@ from nld.errors import InvalidRecord
 from nld.kernel.capabilities import FIB, Capabilities
 from nld.kernel.composition import Composition, LinkTable, Resolver
 from nld.kernel.rendering import NexthopTable, NoNexthops, Pieces, Rendering
+from nld.names import Names
 from nld.netlink.registry import RouteFlag, TableId
 from nld.netlink.route import Route
 from nld.records.destination import (
@@ -25,7 +26,6 @@ from nld.records.destination import (
 )  # fmt: skip
 from nld.records.key import RouteKey
 from nld.records.lookup import LookupQuestion
-from nld.records.names import Names
 from nld.records.route import RouteRecord
 
 __all__ = ["LinkTable", "NexthopTable", "Pieces", "Translation"]

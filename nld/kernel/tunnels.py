@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 from typing import Any, Protocol
 
+from nld.names import Names
 from nld.netlink.encapsulation import Seg6Counters, Seg6Flavors, Seg6LocalEncap, XfrmEncap
 from nld.netlink.registry import EncapType
 from nld.netlink.route import Encap, Ip6Encap, IpEncap, MplsEncap, OpaqueEncap, Seg6Encap
@@ -26,7 +27,6 @@ from nld.records.encap import (
     SegmentsRecord,
     XfrmEncapRecord,
 )
-from nld.records.names import Names
 
 Pairs = list[tuple[str, Any]]
 

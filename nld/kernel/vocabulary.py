@@ -8,28 +8,27 @@ filters, keys and texts are the same for both.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from nld.errors import InvalidRecord
 from nld.kernel.capabilities import Capabilities
 from nld.kernel.listing import Listing
 from nld.kernel.selection import Prefix, Row, Selection
-from nld.kernel.surroundings import Surroundings
+from nld.kernel.surroundings import Earlier, Surroundings
 from nld.kernel.table import Operation, Pattern
 from nld.kernel.translation import Translation
+from nld.names import TYPE_NUMBERS
 from nld.netlink.registry import AF
-from nld.netlink.route import Route, Via
+from nld.netlink.route import NextHop, Route
 from nld.netlink.rule import Rule
 from nld.records import Names, RouteFilter, RouteKey, RouteRecord
 from nld.records.destination import (
     FAMILIES,
     INET,
-    parse_address,
     parse_prefix,
     prefix_text,
 )  # fmt: skip
-from nld.records.names import TYPE_NUMBERS
 
 _Test = Callable[[Route], bool]
 
@@ -51,16 +50,19 @@ class Vocabulary(ABC):
         self.names = names
         self.around = around
         self._translation = Translation(names, around, around, self.capabilities)
-        self._listing = Listing(self._translation.render_text, lambda: around.version)
+        self._listing = Listing(self._translation.render_text, lambda: (around.version, names.version))
+        self._earlier: tuple[int, Listing] | None = None
+        """The listing of an earlier naming, the last that was asked for."""
         # A pattern holds its record, so that no other record has the same id.
         self._wished: dict[tuple[Operation, int, int], Pattern] = {}
-        self._wished_at = around.version
+        self._wished_at = (around.version, names.version)
 
     def wish(self, operation: Operation, record: RouteRecord, length: int) -> Pattern:
         """The pattern of a record's routes with this prefix length; remembered for the record."""
-        if self._wished_at != self.around.version or len(self._wished) >= _WISHES:
+        now = (self.around.version, self.names.version)
+        if self._wished_at != now or len(self._wished) >= _WISHES:
             self._wished.clear()
-            self._wished_at = self.around.version
+            self._wished_at = now
         wished = (operation, id(record), length)
         pattern = self._wished.get(wished)
         if pattern is None:
@@ -74,7 +76,9 @@ class Vocabulary(ABC):
         return pattern
 
     @abstractmethod
-    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+    def pattern(
+        self, operation: Operation, record: RouteRecord, route: Route, how: Operation | None = None
+    ) -> Pattern:
         """The pattern of exactly this route; each table has its own messages."""
 
     def key_text(self, pattern: Pattern, destination: bytes) -> str:
@@ -98,7 +102,7 @@ class Vocabulary(ABC):
         tests = self._shape_tests(wanted)
         return Selection(
             families,
-            table=None if wanted.table is None else number("filter.table", wanted.table, self.names.tables),
+            table=self._selected_table(wanted),
             protocol=None
             if wanted.protocol is None
             else number("filter.protocol", wanted.protocol, self.names.protocols),
@@ -112,6 +116,13 @@ class Vocabulary(ABC):
             match=prefixes.get("match"),
         )
 
+    def _selected_table(self, wanted: RouteFilter) -> int | None:
+        resolver = self._translation.resolver
+        table = None
+        if wanted.table is not None:
+            table = resolver.number("filter.table", wanted.table, self.names.tables)
+        return table if wanted.vrf is None else resolver.vrf_table(wanted.vrf, "filter.vrf", table)
+
     def _shape_tests(self, wanted: RouteFilter) -> list[_Test]:
         tests: list[_Test] = []
         if wanted.owner is not None:
@@ -124,12 +135,16 @@ class Vocabulary(ABC):
             tests.append(
                 lambda route: (route.src_len, route.src) == (source_length, source if source_length else None)
             )
+        every = all if wanted.whole else any
         if wanted.via is not None:
-            gateway = parse_address(wanted.via)
-            tests.append(lambda route: _goes_by(route, *gateway))
+            gateway = Prefix(*parse_prefix(wanted.via))
+            tests.append(lambda route: every(_goes_by(hop, route.family, gateway) for hop in _hops(route)))
+        if wanted.dev is not None and wanted.whole:
+            device = self._translation.resolver.ifindex(wanted.dev, "filter.dev")
+            tests.append(lambda route: all(_device(hop) == device for hop in _hops(route)))
         if wanted.prefsrc is not None:
-            _, preferred = parse_address(wanted.prefsrc)
-            tests.append(lambda route: route.prefsrc == preferred)
+            preferred = Prefix(*parse_prefix(wanted.prefsrc))
+            tests.append(lambda route: _in(preferred, route.family, route.prefsrc))
         if wanted.metric is not None:
             tests.append(lambda route: (route.priority or 0) == wanted.metric)
         if wanted.tos is not None:
@@ -143,13 +158,37 @@ class Vocabulary(ABC):
         """A route key's numbers."""
         return self._translation.key_route(key)
 
-    def texts(self, rows: Iterable[Row], form: str, with_table: bool | None = None) -> list[str]:
-        """Routes as JSON objects."""
-        return self._listing.texts(rows, form, with_table)
+    @property
+    def naming(self) -> int:
+        """The time, as far as names of devices go."""
+        return self.around.naming
+
+    def texts(
+        self,
+        rows: Iterable[Row],
+        form: str,
+        with_table: bool | None = None,
+        naming: int | None = None,
+    ) -> list[str]:
+        """Routes as JSON objects, with the names of now or of then."""
+        if naming is None or naming == self.around.naming:
+            return self._listing.texts(rows, form, with_table)
+        if self._earlier is None or self._earlier[0] != naming:
+            earlier = Earlier(self.around, naming)
+            translation = Translation(self.names, earlier, earlier, self.capabilities)
+            self._earlier = (
+                naming,
+                Listing(translation.render_text, lambda: (self.around.version, self.names.version)),
+            )
+        return self._earlier[1].texts(rows, form, with_table)
 
     def text(self, route: Route, form: str) -> str:
         """One decoded route as a JSON object, such as the way that a look-up found."""
         return self._translation.text(route, form)
+
+    def refresh(self) -> None:
+        """Read again those of iproute2's databases that have changed; a request begins with it."""
+        self.names.refresh()
 
     def table_name(self, table: int) -> str:
         """A route table's name, or its number."""
@@ -168,6 +207,21 @@ class Vocabulary(ABC):
         return self.around.table_rules(family)
 
 
-def _goes_by(route: Route, family: int, address: bytes) -> bool:
-    """Whether a route has this gateway. As with ``ip``, the legs of a multipath route do not count."""
-    return route.via == Via(family, address) or (route.family == family and route.gateway == address)
+def _hops(route: Route) -> Sequence[Route | NextHop]:
+    """The next hops of a route: its legs, or itself."""
+    return route.multipath or (route,)
+
+
+def _device(hop: Route | NextHop) -> int | None:
+    return hop.ifindex if isinstance(hop, NextHop) else hop.oif
+
+
+def _goes_by(hop: Route | NextHop, family: int, wanted: Prefix) -> bool:
+    """Whether a next hop of a route of this family has a gateway in a prefix."""
+    if hop.via is not None:
+        return _in(wanted, hop.via.family, hop.via.address)
+    return _in(wanted, family, hop.gateway)
+
+
+def _in(wanted: Prefix, family: int, address: bytes | None) -> bool:
+    return address is not None and family == wanted.family and wanted.covers(wanted.width, address)

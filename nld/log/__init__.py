@@ -7,6 +7,7 @@ plain words, its keys are those of the route record; under journald each key is 
 
 ``setup``    wires structlog and the standard library's logging (asyncio's complaints) to one sink.
 ``console``  an event as one line that cannot be broken by what a peer sent.
+``outlet``   text for a stream whose reader may stand still.
 ``journal``  an event as a datagram of journald's native protocol, which never blocks.
 
 Layer: imports nothing of nld.

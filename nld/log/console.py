@@ -11,8 +11,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
+from nld.log.outlet import Outlet, may_stand_still
+
 LONGEST_LIST = 8
 """Items of a list that are shown; of the others only the number."""
+
+PATIENCE = 0.2
+"""Seconds that the last entries are waited for."""
 
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -48,14 +53,33 @@ def _printable(text: str) -> str:
 
 
 class Console:
-    """Writes events to ``stream``, in colour if it is a terminal; a closed stream loses them silently."""
+    """Writes events to ``stream``, in colour if it is a terminal; a closed stream loses them silently, and
+    one that nobody reads holds up nobody."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._colour = stream.isatty()
+        self._outlet = Outlet(stream.fileno(), self._missing) if may_stand_still(stream) else None
 
     def write(self, event: Mapping[str, Any]) -> None:
         """One event. ``level`` and ``event`` are taken out; ``exception`` goes below, indented."""
+        text = self._text(event)
+        if self._outlet is not None:
+            self._outlet.write(text)
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            # The disk is full, or the file is closed. Routes matter more.
+            return
+
+    def flush(self) -> None:
+        """Wait for what is still to be written, but not for long."""
+        if self._outlet is not None:
+            self._outlet.flush(PATIENCE)
+
+    def _text(self, event: Mapping[str, Any]) -> str:
         level = str(event.get("level", "info"))
         shown = f"{level:7}"
         if self._colour:
@@ -63,12 +87,7 @@ class Console:
         line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {shown} {words(event)}\n"
         for below in str(event.get("exception") or "").splitlines():
             line += f"    {_printable(below)}\n"
-        try:
-            self._stream.write(line)
-            self._stream.flush()
-        except (OSError, ValueError):
-            # The reader of our standard error has gone (EPIPE, or the file is closed). Routes matter more.
-            return
+        return line
 
-    def flush(self) -> None:
-        """Nothing waits here."""
+    def _missing(self, lost: int) -> str:
+        return self._text({"event": "log entries lost: nobody read them", "level": "warning", "lost": lost})

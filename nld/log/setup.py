@@ -31,7 +31,7 @@ class Sink(Protocol):
         """Write one event."""
 
     def flush(self) -> None:
-        """Write what waits, without waiting for it."""
+        """Write what waits; wait for that a fraction of a second at most."""
 
 
 class Log:
@@ -49,7 +49,7 @@ class Log:
         self._least = _RANK[level]
 
     def flush(self) -> None:
-        """Hand over what waits for journald, as far as it takes it. The daemon calls it when it stops."""
+        """Hand over what waits, as far as it is taken. The daemon calls it when it stops."""
         self.sink.flush()
 
     def process(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> NoReturn:

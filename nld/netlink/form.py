@@ -55,6 +55,16 @@ class Form(Generic[T]):
         values.update(found)
         return self.make(**values, unknown=unknown, wire=Wire(types, narrow))
 
+    def glance(self, payload: bytes | bytearray | memoryview, wanted: Table) -> T:
+        """As :meth:`decode`, but only the ``wanted`` attributes; it cannot be encoded again."""
+        data = bytes(payload)
+        size = self.header.size
+        if len(data) < size:
+            raise MalformedMessage(f"{len(data)} bytes, the message's header has {size}", 0)
+        values = dict(zip(self.fields, self.header.unpack_from(data), strict=True))
+        values.update(wanted.pick(data, size, len(data)))
+        return self.make(**values)
+
     def encode(self, message: T) -> bytes:
         """The payload.  Raises ``ValueError``, naming field or attribute, for a value that does not fit."""
         types = message.wire.types if message.wire else ()

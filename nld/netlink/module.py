@@ -52,6 +52,8 @@ TABLE_MAIN = 254
 MAX_OWNER = 64
 MAX_NEXTHOPS = 64
 MAX_WEIGHT = 256
+MAX_METRICS = 256
+"""Records at one prefix."""
 MAX_GREETING = 255
 """Bytes of a greeting."""
 MAX_EXPIRES = 4294967

@@ -46,6 +46,7 @@ class RTM(IntEnum):
     NEWRULE = 32
     DELRULE = 33
     GETRULE = 34
+    NEWPREFIX = 52
     NEWNETCONF = 80
     DELNETCONF = 81
     GETNETCONF = 82

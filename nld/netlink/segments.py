@@ -59,7 +59,7 @@ class SegmentHeader:
             flags |= _HMAC_FLAG
         length = 16 * count + len(tlvs)
         if length % 8:
-            raise ValueError("the TLVs are no multiple of 8 bytes")
+            raise ValueError("the TLVs are not a multiple of 8 bytes")
         left = count - 1 if self.segments_left is None else self.segments_left
         fixed = _FIXED.pack(self.next_header, length // 8, _ROUTING_TYPE, left, count - 1, flags, self.tag)
         return b"".join((fixed, *reversed(self.segments), tlvs))

@@ -35,14 +35,14 @@ class Template:
     ``offset``   where in it the destination stands, in bytes; 0 when it has none (the default route).
     ``size``     bytes of the destination.
 
-    Raises ``ValueError`` for a destination that is no multiple of 4 bytes or does not stand on one.
+    Raises ``ValueError`` for a destination that is not a multiple of 4 bytes or does not stand on one.
     """
 
     __slots__ = ("layout", "message")
 
     def __init__(self, message: bytes, offset: int, size: int) -> None:
         if size % 4 or offset % 4 or len(message) % 4:
-            raise ValueError(f"a destination of {size} bytes at {offset} is no multiple of 4")
+            raise ValueError(f"a destination of {size} bytes at {offset} is not a multiple of 4")
         self.message = message
         self.layout = (len(message) // 4, offset // 4, size)
 

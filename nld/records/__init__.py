@@ -3,6 +3,7 @@
 Knows nothing of netlink; ``nld.kernel.translation`` is the only place that knows both.
 """
 
+from nld.names import NLD_PROTOCOL, Names
 from nld.records.complaint import invalid
 from nld.records.destination import DestinationError, Destinations, parse_destinations
 from nld.records.encap import EncapRecord, read_json
@@ -10,7 +11,6 @@ from nld.records.filter import RouteFilter
 from nld.records.key import RouteKey
 from nld.records.lookup import LookupQuestion
 from nld.records.metrics import MetricsRecord
-from nld.records.names import NLD_PROTOCOL, Names
 from nld.records.nexthop import Flow, NextHopRecord, Via
 from nld.records.route import Family, Form, RouteRecord, RouteType
 

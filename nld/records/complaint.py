@@ -2,19 +2,24 @@
 
 Each complaint names the field by its path in the call (``routes[3].nexthops[0].gateway``), says what
 is wrong with it and what is allowed.  The first is the error; all of them are in its ``failures``.
+
+Who sends much that is wrong gets no more for it: after some hundred complaints nobody looks for more, and
+a name that was meant is looked for ``GUESSES`` times.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nld.errors import InvalidRecord
 from nld.records.filter import RouteFilter
+from nld.records.key import RouteKey
 from nld.records.lookup import LookupQuestion
 from nld.records.metrics import MetricsRecord
 from nld.records.model import FieldError
@@ -23,6 +28,12 @@ from nld.records.route import RouteRecord
 
 MAXIMUM = 100
 """How many complaints about one call are reported."""
+GUESSES = 5
+"""For how many unknown names of one call a similar one is looked for."""
+SHOWN = 60
+"""Characters of a name or value that are shown."""
+_DETAILS = 4 * MAXIMUM
+"""Details of pydantic's that are looked at: of a union there is one for each branch."""
 
 _KINDS = {
     "int_type": "must be a whole number",
@@ -47,13 +58,21 @@ _TAGS = frozenset({
 _BRANCHES = ("dst", "encap")
 """Fields that are unions, behind which a tag stands."""
 
-_KNOWN = tuple(
-    dict.fromkeys(
-        info.alias or name
-        for model in (RouteRecord, NextHopRecord, MetricsRecord, RouteFilter, LookupQuestion)
-        for name, info in model.model_fields.items()
-    )
-)
+
+def _fields(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(info.alias or name for name, info in model.model_fields.items())
+
+
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "metrics": _fields(MetricsRecord),
+    "nexthops": _fields(NextHopRecord),
+    "filter": _fields(RouteFilter),
+    "routes": _fields(RouteRecord),
+    "": (*_fields(RouteRecord), *_fields(LookupQuestion)),
+}
+"""The fields that are known, by the field of the call that they stand in."""
+_KNOWN = frozenset().union(*_PLACES.values(), _fields(RouteKey))
+"""All of them."""
 _HINTS = {
     "src": "for the preferred source address write prefsrc, for a source prefix from",
     "congctl": "write congestion, as ip prints it",
@@ -61,8 +80,10 @@ _HINTS = {
     "proto": "write protocol",
     "priority": "write metric",
     "oif": "write dev",
+    "gw": "write gateway",
+    "nexthop": "write gateway, or nexthops for several",
     "weight": "it belongs into an entry of nexthops",
-    "deleted": "a route that was deleted is no route to write",
+    "deleted": "a deleted route cannot be written",
 }
 
 
@@ -71,9 +92,10 @@ def invalid(error: ValidationError, operation: str) -> InvalidRecord:
 
     ``operation``  what was asked for, such as ``add``.
     ``field`` and ``index`` of the result are those of the first complaint; with several, ``failures``
-    has the parameters of each, at most 100, and ``failed`` their number.
+    has the parameters of each, at most 100, and ``failed`` their number: of the first 400 details.
     """
-    complaints = [_complaint(details, operation) for details in _merged(error)]
+    guesses = iter(range(GUESSES))
+    complaints = [_complaint(details, operation, guesses) for details in _merged(error)]
     first = complaints[0]
     if len(complaints) == 1:
         return first
@@ -88,10 +110,27 @@ def invalid(error: ValidationError, operation: str) -> InvalidRecord:
     )
 
 
+def bounded(value: Any) -> Any:
+    """JSON that is wrong, without what would only repeat it: of an object's names that no record has, some.
+
+    What made it wrong is still there, or something like it.
+    """
+    if isinstance(value, list):
+        return list(map(bounded, value))
+    if not isinstance(value, dict):
+        return value
+    unknown = iter(range(_DETAILS))
+    return {
+        name: bounded(entry)
+        for name, entry in value.items()
+        if name in _KNOWN or next(unknown, None) is not None
+    }
+
+
 def _merged(error: ValidationError) -> list[ErrorDetails]:
     """The details, one a field: of a union's branches only that which came nearest."""
     found: dict[str, ErrorDetails] = {}
-    for details in error.errors(include_url=False, include_context=True):
+    for details in islice(error.errors(include_url=False, include_context=True), _DETAILS):
         path = _path(details["loc"])
         parent = path.rpartition("[")[0] if path.endswith("]") else ""
         if parent in found and found[parent]["type"] == "string_type":
@@ -109,15 +148,16 @@ def _path(location: tuple[int | str, ...]) -> str:
             continue
         if before in _BRANCHES and step in _TAGS:
             continue
-        path += f".{step}" if path else step
+        name = step if len(step) <= SHOWN else f"{step[: SHOWN - 3]}..."
+        path += f".{name}" if path else name
         before = step
     return path
 
 
-def _complaint(details: ErrorDetails, operation: str) -> InvalidRecord:
+def _complaint(details: ErrorDetails, operation: str, guesses: Iterator[int]) -> InvalidRecord:
     location = details["loc"]
     path = _path(location)
-    words = _words(details, str(location[-1]) if location else "")
+    words = _words(details, str(location[-1]) if location else "", guesses)
     index = next((step for step in location if isinstance(step, int)), None)
     if location and location[0] != "routes":
         index = None
@@ -128,13 +168,13 @@ def _complaint(details: ErrorDetails, operation: str) -> InvalidRecord:
     return InvalidRecord(message, operation=operation, field=path or None, index=index, done=0)
 
 
-def _words(details: ErrorDetails, field: str) -> str:
+def _words(details: ErrorDetails, field: str, guesses: Iterator[int]) -> str:
     """What is wrong and what is allowed, without the field's name."""
     kind = details["type"]
     context: Mapping[str, Any] = details.get("ctx") or {}
     given = details["input"]
     if kind == "extra_forbidden":
-        return _unknown(field)
+        return _unknown(field, [str(step) for step in details["loc"][:-1] if isinstance(step, str)], guesses)
     if kind == "value_error":
         return str(context.get("error", details["msg"]))
     if kind in {"literal_error", "enum"}:
@@ -157,11 +197,19 @@ def _words(details: ErrorDetails, field: str) -> str:
     return words if kind == "missing" else f"{words}, not {_shown(given)}"
 
 
-def _unknown(field: str) -> str:
+def _unknown(field: str, path: Sequence[str], guesses: Iterator[int]) -> str:
+    """What to say of a field that is not known behind this path; the place decides what was meant."""
+    place = path[-1] if path else ""
+    known = _PLACES.get(place, ())
+    if place in {"routes", ""} and field in _PLACES["metrics"]:
+        return f'is not a field of a route; write {{"metrics": [{{"{field}": ...}}]}}, as ip prints it'
     if field in _HINTS:
-        return f"is no field of a record; {_HINTS[field]}"
-    near = difflib.get_close_matches(field, _KNOWN, n=1)
-    return f"is no field of a record{f'; did you mean {near[0]}?' if near else ''}"
+        return f"is not a field of a record; {_HINTS[field]}"
+    if place in {"metrics", "nexthops"} and field in _PLACES["routes"]:
+        return f"is not a field of an entry of {place}; it belongs to the route"
+    guessed = len(field) <= SHOWN and next(guesses, None) is not None
+    near = difflib.get_close_matches(field, known, n=1) if guessed else []
+    return f"is not a field of a record{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def _shown(value: object) -> str:
@@ -175,4 +223,4 @@ def _shown(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     else:
         text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

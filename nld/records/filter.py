@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from nld.records.destination import FAMILIES, family_of
-from nld.records.model import U32, Address, Device, FieldError, Named, Prefix, Record, Tos
+from nld.records.model import U32, Device, FieldError, Named, Prefix, Record, Tos
 from nld.records.route import Family, RouteType
 
 
@@ -22,10 +22,12 @@ class RouteFilter(Record):
     """Address family. Default both."""
     table: Named | None = None
     """Routing table, a name or number. Default all."""
+    vrf: Device | None = None
+    """Instead of ``table``: the table of this VRF device."""
     protocol: Named | None = None
     """Who made the route, a name or number."""
     dev: Device | None = None
-    """Device of the route, or of one of its next hops."""
+    """Device of the route, or of any of its next hops."""
     type: RouteType | None = None
     """Type."""
     scope: Named | None = None
@@ -38,10 +40,12 @@ class RouteFilter(Record):
     """This prefix and all that cover it; with a host address, all routes that could take it."""
     src: Annotated[Prefix | None, Field(alias="from")] = None
     """Exactly this source prefix (IPv6)."""
-    via: Address | None = None
-    """Gateway of the route. As with ``ip``, the legs of a multipath route do not count."""
-    prefsrc: Address | None = None
-    """Preferred source address."""
+    via: Prefix | None = None
+    """Gateway of the route, or of any of its next hops: an address, or a prefix that it is in."""
+    whole: bool | None = None
+    """With ``dev`` or ``via``: only routes all of whose next hops go by it. Default false."""
+    prefsrc: Prefix | None = None
+    """Preferred source address, or a prefix that it is in."""
     metric: U32 | None = None
     """Metric."""
     tos: Tos | None = None

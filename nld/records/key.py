@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from nld.records.destination import FAMILIES, INET, family_of
-from nld.records.model import U32, Named, Prefix, Record, Tos
+from nld.records.destination import FAMILIES, INET, family_of, spoken
+from nld.records.model import U32, FieldError, Named, Prefix, Record, Tos
 from nld.records.route import Family, key_text
 
 
@@ -31,6 +31,16 @@ class RouteKey(Record):
     """Source prefix (IPv6 with source routing only). Default any."""
     family: Family | None = None
     """Needed for the ``default`` route of IPv6 only."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> RouteKey:
+        wanted = FAMILIES[self.family] if self.family else None
+        for name, text in (("dst", self.dst), ("from", self.src)):
+            found = None if text is None else family_of(text)
+            if found is not None and wanted not in {None, found}:
+                raise FieldError(name, f"'{text}' is {spoken(found)}, but the rest of the key is not")
+            wanted = wanted or found
+        return self
 
     @property
     def address_family(self) -> int:

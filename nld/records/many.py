@@ -14,15 +14,19 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast, overload
 
-from pydantic import TypeAdapter
-from pydantic_core import to_json
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, to_json
 
-from nld.records.destination import DEFAULT, INET, parse_destinations, parse_prefix
+from nld.records.destination import DEFAULT, INET, DestinationError, parse_destinations, parse_prefix
 from nld.records.route import RouteRecord
 
 _REST_BYTES = 512
 _RESTS = 4096
 """A rest is remembered up to this size, and so many of them: at most some 16 MB."""
+_PART = 64
+"""Records that are looked at together when something is wrong."""
+_ENOUGH = 400
+"""Details after which nobody looks any further (100 are told; of a union there are several for each)."""
 
 _ALL = TypeAdapter(list[RouteRecord])
 
@@ -54,10 +58,44 @@ class Records(Sequence[RouteRecord]):
         self.rests = rests
         self.destinations = destinations
         self._columns: Columns | None = None
+        self._flaw: DestinationError | None = None
+
+    @classmethod
+    def none(cls) -> Records:
+        """Without any record, for :meth:`join`."""
+        records = cls([], [])
+        records._columns = Columns([], [], [], [])
+        return records
+
+    def join(self, others: Records, *, goes_on: bool = False) -> None:
+        """Have others behind these, which began with :meth:`none`.
+
+        ``goes_on``  they are the last of these: its first destination again, and further ones.
+        """
+        skipped = int(goes_on)
+        self.rests += others.rests[skipped:]
+        if goes_on:
+            cast("list[str]", self.destinations[-1]).extend(others.destinations[0][1:])
+        else:
+            self.destinations += others.destinations
+        try:
+            starts, rests, lengths, addresses = others.columns
+        except DestinationError as error:
+            self._flaw = self._flaw or error
+            return
+        columns = self.columns if self._flaw is None else Columns([], [], [], [])
+        if not goes_on:
+            before = len(columns.rests)
+            cast("list[int]", columns.starts).extend(before + start for start in starts)
+        columns.rests.extend(rests[skipped:])
+        columns.lengths.extend(lengths[skipped:])
+        columns.addresses.extend(addresses[skipped:])
 
     @property
     def columns(self) -> Columns:
         """The routes of all records. Raises DestinationError for the first bad text, without position."""
+        if self._flaw is not None:
+            raise self._flaw
         if self._columns is None:
             self._columns = self._alone() or self._parsed()
         return self._columns
@@ -111,7 +149,7 @@ class Records(Sequence[RouteRecord]):
             _ = records.columns
             return records
         except (AttributeError, KeyError, TypeError, ValueError):
-            return cls.of(_ALL.validate_json(to_json(values)))
+            return cls._in_parts(values) if isinstance(values, list) else cls.of(_ALL.validate_python(values))
 
     @classmethod
     def _read(cls, values: list[dict[str, Any]]) -> Records:
@@ -136,6 +174,34 @@ class Records(Sequence[RouteRecord]):
             destinations.append(destination)
         return cls(rests, destinations)
 
+    @classmethod
+    def _in_parts(cls, values: list[Any]) -> Records:
+        """Where something is not as usual: those of its neighbourhood are read in the ordinary way.
+
+        Raises pydantic's ValidationError, with some hundred details at the most.
+        """
+        rests: list[RouteRecord] = []
+        destinations: list[str | list[str]] = []
+        found: list[InitErrorDetails] = []
+        for start in range(0, len(values), _PART):
+            part = values[start : start + _PART]
+            try:
+                records = cls._read(part)
+                _ = records.columns
+            except (AttributeError, KeyError, TypeError, ValueError):
+                try:
+                    records = cls.of(_ALL.validate_json(to_json(part)))
+                except ValidationError as error:
+                    found += (_moved(details, start) for details in error.errors(include_url=False))
+                    if len(found) >= _ENOUGH:
+                        break
+                    continue
+            rests += records.rests
+            destinations += records.destinations
+        if found:
+            raise ValidationError.from_exception_data("routes", found, input_type="json")
+        return cls(rests, destinations)
+
     def __len__(self) -> int:
         return len(self.rests)
 
@@ -148,6 +214,18 @@ class Records(Sequence[RouteRecord]):
         if isinstance(index, slice):
             return Records(self.rests[index], self.destinations[index])
         return self.rests[index].model_copy(update={"dst": self.destinations[index]})
+
+
+def _moved(details: ErrorDetails, start: int) -> InitErrorDetails:
+    """What is wrong in a part of the records, where it is in all of them."""
+    index, *rest = details["loc"]
+    assert isinstance(index, int)
+    return InitErrorDetails(
+        type=details["type"],
+        loc=(start + index, *rest),
+        input=details["input"],
+        ctx=details.get("ctx", {}),
+    )
 
 
 def _parse(columns: Columns, texts: Sequence[str], family: int) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from nld.device_name import LONGEST, name_of, size
 from nld.records.destination import parse_address, parse_prefix
 
 
@@ -49,10 +50,15 @@ def _word(text: str) -> str:
 
 
 def _device(text: str) -> str:
-    if not text or text in {".", ".."} or "/" in text or ":" in text:
+    if not text or text in {".", ".."} or "/" in text:
         raise ValueError("is not the name of a network device")
     if not text.isprintable() or any(mark.isspace() for mark in text):
-        raise ValueError("is not the name of a network device: it has a blank or unprintable character")
+        raise ValueError(
+            "is not the name of a network device: it has a blank or unprintable character"
+            " (write the byte as \\xff)"
+        )
+    if size(name_of(text)) > LONGEST:
+        raise ValueError(f"is not the name of a network device: it has more than {LONGEST} bytes")
     return text
 
 
@@ -74,8 +80,10 @@ Named = Annotated[str, BeforeValidator(_named), AfterValidator(_word)]
 """A name of iproute2's databases, or a number."""
 Tos = Annotated[str, BeforeValidator(_tos), AfterValidator(_word)]
 """A type of service byte: its name, or hexadecimal, such as ``0x10``."""
-Device = Annotated[str, Field(max_length=127), AfterValidator(_device)]
-"""A device name (at most 15 bytes), an alternative name (at most 127), or ``if5`` for index 5."""
+Device = Annotated[str, AfterValidator(_device)]
+"""A device name (at most 15 bytes), an alternative name (at most 127), or ``if5`` for index 5.
+
+Bytes that are not printable UTF-8 are written ``\\xff`` (``nld.device_name``)."""
 Address = Annotated[str, AfterValidator(_address)]
 """An IPv4 or IPv6 address as text."""
 Prefix = Annotated[str, AfterValidator(_prefix)]

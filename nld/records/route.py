@@ -60,6 +60,8 @@ class RouteRecord(Record):
     table: Named | None = None
     """Routing table, a name or 1 to 4294967295. Default main; local for local, broadcast, anycast, nat.
     A record with ``flags`` was printed by ``ip`` or nld; there a missing table is main."""
+    vrf: Device | None = None
+    """Instead of ``table``: the table of this VRF device."""
     protocol: Named | None = None
     """Who made the route, a name or 0 to 255. Default nld (131)."""
     scope: Named | None = None
@@ -79,7 +81,7 @@ class RouteRecord(Record):
     """One object with the route's metrics."""
     pref: Preference | None = None
     """Router preference (IPv6, RFC 4191). Default medium."""
-    nexthops: Annotated[list[NextHopRecord], Field(min_length=1)] | None = None
+    nexthops: Annotated[list[NextHopRecord], Field(min_length=1, fail_fast=True)] | None = None
     """Legs of a multipath route."""
     family: Family | None = None
     """Address family; needed only for a ``default`` route that nothing else tells the family of."""
@@ -186,7 +188,13 @@ class RouteRecord(Record):
         if destination is None:
             first, *others = self.destinations
             destination = f"{first} and {len(others)} others" if others else first
-        parts = {"from": self.src, "table": self.table, "tos": self.tos, "metric": self.metric}
+        parts = {
+            "from": self.src,
+            "table": self.table,
+            "vrf": self.vrf,
+            "tos": self.tos,
+            "metric": self.metric,
+        }
         return key_text(destination, parts)
 
 

@@ -5,19 +5,25 @@ the daemon's *epoch*, because a restarted daemon counts from 0 again.  The histo
 watcher that falls further behind than that is told so and starts from a snapshot, instead of growing
 the daemon's memory.
 
-All watchers read the same list, each at its own pace; a change is rendered once, for all of them.
-Until one reads it, a change is a bare tuple: most are never read.
+All watchers read the same list, each at its own pace; a change is rendered once, for all of them, as long as
+it is among the last that were read: texts take ten times the memory of a change.
+Until one reads it, and afterwards, a change is a bare tuple: most are never read.
 Who waits for news, and how, belongs to the broker.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeAlias
+from typing import Generic
 
 from nld.errors import CursorExpired, InvalidRecord
+from nld.rib.intermediate import Intermediate, Row
 from nld.rib.mirror import Difference, S
+
+READ = 4096
+"""Changes that keep their texts, about 1 KiB each: watchers are mostly abreast of each other."""
 
 DIGITS = 20
 """The longest generation in a cursor; int() raises an error of its own for thousands of digits."""
@@ -31,18 +37,16 @@ class Change(Generic[S]):
     ``port_id``     netlink address of the program that made it, 0 for the kernel itself, None when the
                     change was found by reading and nobody knows who made it.
     ``cause``       why a route went without a notification, such as ``device nld0 went down``.
-    ``texts``       the JSON texts made of it so far, by form; None before the first.
+    ``naming``      when it was, as far as names go: texts of it are made with the names of that time.
+    ``texts``       the JSON texts made of it so far, by form; None for a form in which it does not show.
     """
 
     generation: int
     difference: Difference[S]
     port_id: int | None
     cause: str | None
-    texts: dict[str, str] | None = None
-
-
-Row: TypeAlias = tuple[bytes, S | None, S | None, int | None, str | None]
-"""A change that nobody has read yet: destination, old, new, port id, cause."""
+    naming: int = 0
+    texts: dict[str, str | None] | None = None
 
 
 class History(Generic[S]):
@@ -56,9 +60,36 @@ class History(Generic[S]):
         self.epoch = epoch
         self.generation = 0
         self._changes: list[Change[S] | Row[S]] = []
+        self._read: deque[int] = deque()
+        """Generations of those that have been read, in the order of that."""
+        self._intermediate: Intermediate[S] | None = None
+
+    def hold(self, keys: Iterable[bytes]) -> None:
+        """From now on what happens at these keys of the mirror is intermediate, until :meth:`release`."""
+        self.release()
+        self._intermediate = Intermediate(keys)
+
+    def catch_up(self) -> None:
+        """Tell what is kept back, so that the mirror is the sum of what was told: before a snapshot of it."""
+        held, self._intermediate = self._intermediate, None
+        if held is not None:
+            self.extend(held.sum())
+            self._intermediate = held
+
+    def keeps_back(self, keys: Iterable[bytes]) -> bool:
+        """Whether something that happened at one of these keys may not have been told yet."""
+        held = self._intermediate
+        return held is not None and held.about(keys)
+
+    def release(self) -> None:
+        """Tell the sum of what was kept back."""
+        self.catch_up()
+        self._intermediate = None
 
     def extend(self, rows: Iterable[Row[S]]) -> None:
         """Number changes and keep them."""
+        if self._intermediate is not None:
+            rows = self._intermediate.keep(rows)
         kept = self._changes
         before = len(kept)
         kept.extend(rows)
@@ -76,11 +107,36 @@ class History(Generic[S]):
         for place in range(start, min(start + most, len(self._changes))):
             change = self._changes[place]
             if isinstance(change, tuple):
-                destination, old, new, port_id, cause = change
-                change = Change(first + place + 1, Difference(destination, old, new), port_id, cause)
+                destination, old, new, port_id, cause, naming = change
+                difference = Difference(destination, old, new)
+                change = Change(first + place + 1, difference, port_id, cause, naming)
                 self._changes[place] = change
+                self._read.append(change.generation)
             found.append(change)
+        while len(self._read) > READ:
+            self._strip(self._read.popleft() - first - 1)
         return found
+
+    def _strip(self, place: int) -> None:
+        """Keep a change that was read without its texts; it may be kept no more at all."""
+        change = self._changes[place] if place >= 0 else None
+        if isinstance(change, Change):
+            whole = change.difference
+            self._changes[place] = (
+                whole.destination, whole.old, whole.new, change.port_id, change.cause, change.naming,
+            )  # fmt: skip
+
+    def rows(self, after: int, most: int) -> list[tuple[bytes, S | None, S | None]] | None:
+        """As :meth:`since`, each change as destination, old and new alone."""
+        start = after - self.generation + len(self._changes)
+        if start < 0:
+            return None
+        return [
+            change[:3]
+            if isinstance(change, tuple)
+            else (change.difference.destination, change.difference.old, change.difference.new)
+            for change in self._changes[start : start + most]
+        ]
 
     def cursor(self, generation: int) -> str:
         """The cursor text for having seen everything up to ``generation``."""

@@ -10,11 +10,8 @@ Notifications are applied strictly in order.  Three things they cannot tell:
 * IPv6 reports the removal of one leg of a multipath route as a route of its own.  Then the mirror
   says *doubt* and names the key, and the owner reads that part of the table again.
 * The kernel drops IPv4 routes without a word when a device goes down.  The owner of the mirror knows
-  the causes, dumps what may be concerned, and hands the dump to :class:`Reconciliation`.
+  the causes, dumps what may be concerned, and reconciles (``reconciliation.py``).
 * After an overrun anything may have changed: the same, over the whole table.
-
-A reconciliation runs beside the notifications.  The routes of one rank at a key that a notification
-touched after the dump began keep what the notification said; for all others the dump is right.
 
 Does not belong here: netlink (a shape is opaque but for the few attributes below), and I/O.
 """
@@ -24,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 Rank: TypeAlias = tuple[int, int, bytes]
@@ -237,7 +233,10 @@ class Mirror(Generic[S]):
         destination = key[len(place) :]
         differences: list[Difference[S]] = []
         for old in gone:
-            new = next((route for route in come if route.rank == old.rank), None)
+            heirs = [route for route in come if route.rank == old.rank]
+            if len(heirs) > 1 or len(gone) > 1:
+                heirs = [route for route in heirs if route.stable == old.stable or route.merges]
+            new = next(iter(heirs), None)
             if new is not None:
                 come.remove(new)
             differences.append(Difference(destination, old, new))
@@ -261,78 +260,16 @@ class Mirror(Generic[S]):
             joined = [index for index in peers if routes[index].merges]
             if joined:
                 return joined[0]
-        return peers[0] if position is Position.INSTEAD and peers else None
+        if position is not Position.INSTEAD or not peers:
+            return None
+        # IPv6 looks for one of the new one's own kind first (fib6_add_rt2node, net/ipv6/ip6_fib.c).
+        alike = (index for index in peers if routes[index].merges == shape.merges)
+        return next(alike, peers[0])
 
 
-class Reconciliation(Generic[S]):
-    """One dump against the mirror, while notifications go on.
-
-    Begin it before the dump is asked for, tell it every key and rank that a notification touches, give it the
-    dump's rows, drain the notifications once more, then take the differences step by step.
-
-    ``scope``  which shapes the dump was about: what is in scope, in the mirror and not in the dump,
-               is gone. Everything when it always says yes.
-    ``only``   the keys to settle, all others being left alone; None for every key.
-    """
-
-    def __init__(
-        self, mirror: Mirror[S], scope: Callable[[S], bool], only: frozenset[bytes] | None = None
-    ) -> None:
-        self._mirror = mirror
-        self._scope = scope
-        self._only = only
-        self._found: dict[bytes, S | tuple[S, ...]] = {}
-        self._touched: dict[bytes, set[Rank]] = {}
-
-    def touch(self, key: bytes, rank: Rank) -> None:
-        """A notification was about this key and rank: it knows better than the dump."""
-        self._touched.setdefault(key, set()).add(rank)
-
-    def rows(self, rows: Iterable[tuple[S, bytes]]) -> None:
-        """Rows of the dump, in the kernel's order. Those out of scope are passed over."""
-        found = self._found
-        scope = self._scope
-        only = self._only
-        for shape, destination in rows:
-            if not scope(shape):
-                continue
-            key = shape.place + destination
-            if only is not None and key not in only:
-                continue
-            before = found.get(key)
-            if before is None:
-                found[key] = shape
-            else:
-                found[key] = (*before, shape) if isinstance(before, tuple) else (before, shape)
-
-    def differences(self, step: int = 2000) -> Iterator[list[Difference[S]]]:
-        """What must change, applied to the mirror as it is yielded; at most ``step`` keys at a time.
-
-        Between two steps the event loop may run: notifications that come meanwhile are respected.
-        """
-        keys = iter(self._mirror.keys() if self._only is None else self._only)
-        while chunk := list(islice(keys, step)):
-            out: list[Difference[S]] = []
-            for key in chunk:
-                if key not in self._found and any(map(self._scope, self._mirror.at(key))):
-                    out.extend(self._settle(key, ()))
-            yield out
-        while self._found:
-            out = []
-            for _ in range(min(step, len(self._found))):
-                key, entry = self._found.popitem()
-                out.extend(self._settle(key, entry if isinstance(entry, tuple) else (entry,)))
-            yield out
-
-    def _settle(self, key: bytes, wanted: tuple[S, ...]) -> list[Difference[S]]:
-        touched = self._touched.get(key)
-        if touched is None:
-            return self._mirror.settle(key, wanted, self._scope)
-        return self._mirror.settle(
-            key,
-            tuple(shape for shape in wanted if shape.rank not in touched),
-            lambda shape: shape.rank not in touched and self._scope(shape),
-        )
+def in_order(shapes: Iterable[S]) -> list[S]:
+    """Routes of one key as the kernel keeps them."""
+    return sorted(shapes, key=_order)
 
 
 def _order(shape: Shape) -> tuple[int, int]:

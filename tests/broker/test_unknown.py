@@ -112,6 +112,7 @@ async def a_channel_that_goes_says_how_far_it_came() -> None:
             return submit(size, frames)
 
         wishes = Wishes(losing.table, Operation.ADD, Records.read(records(step)))
+        list(wishes.resolve())
         last = keys_of(wishes.patterns, wishes.destinations)[-1]
         losing.table.channel.submit = gone  # type: ignore[method-assign]
         error = await losing.failing(Operation.ADD, records(3 * step))

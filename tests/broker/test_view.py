@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import random
 import subprocess
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 
+from nld.broker.rows import rows
 from nld.broker.view import View
 from nld.kernel.fib import FibTable
 from nld.kernel.selection import Row, Selection
 from nld.kernel.shape import Shape
-from nld.netlink.registry import AF
+from nld.netlink.registry import AF, RTPROT
 from nld.netlink.route import decode, encode
 from nld.records import Names
 from nld.rib.mirror import Difference
@@ -221,3 +223,32 @@ Scene = Callable[[], Awaitable[None]]
 @pytest.mark.parametrize("scene", [overrun, silent_losses, legs_and_aliases, many_legs_at_once, storms])
 def test_the_mirror_is_what_a_dump_shows(scene: Scene) -> None:
     inside(scene)
+
+
+def wait_for_linkdown(prefix: str) -> None:
+    """The kernel sets the flag up to a second after the carrier is gone."""
+    shown = b""
+    while b"linkdown" not in shown:
+        time.sleep(0.01)
+        shown = subprocess.run(
+            ["ip", "-6", "route", "show", prefix], stdout=subprocess.PIPE, check=True
+        ).stdout
+
+
+async def listed_once() -> None:
+    view = await opened()
+    ip("route add 2001:db8:f::/48 via 2001:db8::2")
+    await view.settled()
+    listed: Counter[bytes] = Counter()
+    async for part in rows(view, Selection((AF.INET6,))):
+        ours = [destination for shape, destination in part if shape.protocol == RTPROT.BOOT]
+        if ours and not listed:  # the walk has come to the end of the table main
+            ip("link set veth0p down", "route add 2001:db8:e::/48 via 2001:db8:0:1::2")
+            wait_for_linkdown("2001:db8:f::/48")
+        listed.update(ours)
+    assert set(listed.values()) == {1}, listed
+    await view.close()
+
+
+def test_a_route_whose_flags_change_where_the_walk_is_left_is_listed_once() -> None:
+    inside(listed_once)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nld.broker.wishes import Wishes, keys_of
-from nld.errors import DeviceNotFound, InvalidRecord
+from nld.errors import DeviceNotFound, InvalidRecord, NldError
 from nld.kernel.capabilities import FIB
 from nld.kernel.surroundings import Surroundings
 from nld.kernel.table import Operation, Pattern
@@ -26,13 +26,18 @@ class Table(Vocabulary):
     protocol = 131
     capabilities = FIB
 
-    def pattern(self, operation: Operation, record: RouteRecord, route: Route) -> Pattern:
+    def pattern(
+        self, operation: Operation, record: RouteRecord, route: Route, how: Operation | None = None
+    ) -> Pattern:
         return Pattern(operation, record, route, for_route(24, 0, route))
 
 
 def wishes(records: list[dict[str, Any]], operation: Operation = Operation.ADD) -> Wishes:
     table: Any = Table(Names([]), Surroundings())
-    return Wishes(table, operation, Records.read(records))
+    made = Wishes(table, operation, Records.read(records))
+    for _ in made.resolve():
+        pass
+    return made
 
 
 @given(
@@ -107,3 +112,20 @@ def test_every_bad_destination_is_named() -> None:
     assert (error.index, error.destination_index, error.field, error.failed) == (1, 1, "routes[1].dst[1]", 2)
     assert [failure["destination_index"] for failure in error.failures] == [1, 2]
     assert error.key is not None and error.key.startswith("10.2.0.1/16")
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 3000])
+def test_what_is_wrong_is_looked_for_until_enough_is_found(count: int) -> None:
+    """So that the search has a bound, however many records are wrong, and in whatever way."""
+    dsts = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(count)]
+    for records, told in (
+        ([{"dst": dst, "dev": "nosuch0"} for dst in dsts], list(range(min(count, 100)))),
+        ([{"dst": dst, "dev": "nosuch0", "metric": at} for at, dst in enumerate(dsts)],
+         list(range(min(count, 100)))),
+        ([{"dst": [*dsts, "10.255.0.0/16"], "dev": name} for name in ("nosuch0", "nosuch1")], [0, 1]),
+        ([{"dst": ["10.0.0.1/8"], "type": "blackhole"}] * count, list(range(min(count, 100)))),
+    ):  # fmt: skip
+        with pytest.raises(NldError) as caught:
+            wishes(records)
+        assert [failure["index"] for failure in caught.value.failures] == told
+        assert (caught.value.index, caught.value.done, caught.value.failed) == (0, 0, len(told))

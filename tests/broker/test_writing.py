@@ -179,7 +179,7 @@ def test_of_many_each_failure_is_told_with_its_place(place: Stand, client: Clien
     assert (error.done, error.failed) == (3000 - taken, taken)
     assert error.destination_index == 0
     places = [failure["destination_index"] for failure in error.failures]
-    assert places == list(range(0, 3000, step))[1:100]
+    assert places == list(range(0, 3000, step))[:100]
     with pytest.raises(ForeignRoute) as refused:
         client.delete({"dst": many})
     assert (refused.value.done, refused.value.failed) == (3000 - taken, taken)

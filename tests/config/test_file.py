@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nld import config
-from nld.config.model import Config
+from nld.config.model import Config, overflow_id
 from nld.errors import ConfigInvalid
 
 
@@ -32,6 +32,14 @@ def refusal(text: str | bytes) -> ConfigInvalid:
         ("[kernel]\ndefault = 'modul'", 2, "kernel.default", "allowed: fib or module"),
         ("[kernel]\ndefault = 'module'", 2, "kernel.default", "set kernel.module.enabled = true too"),
         ("[kernel.module]\nnumber = 32", 2, "kernel.module.number", "a whole number from 1 to 31"),
+        (
+            "[kernel.module]\nenabled = true\ndevice = 'nld%d'",
+            3,
+            "kernel.module.device",
+            "not a valid device name",
+        ),
+        ("[kernel.module]\nenabled = true\ndevice = 'all'", 3, "kernel.module.device", "every device"),
+        ("[kernel.module]\ndevice = 'via0'", 2, "kernel.module.device", "set enabled = true too"),
         ("[kernel.fib]\nprotocol = 0", 2, "kernel.fib.protocol", "0 is out of range; allowed: a whole"),
         ("[kernel.fib]\nprotocol = 256", 2, "kernel.fib.protocol", "256 is out of range"),
         ("[kernel.fib]\nprotocol = '131'", 2, "kernel.fib.protocol", "'131' is not a whole number"),
@@ -104,3 +112,24 @@ def test_what_a_reload_cannot_take_up() -> None:
     )
     assert config.needs_restart(Config(), new) == ["limits.connections"]
     assert config.needs_restart(Config(), Config()) == []
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o644, False), (0o664, False), (0o646, True), (0o666, True)])
+def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path, mode: int, refused: bool) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[policy]\nwrite_users = [0]\n")
+    path.chmod(mode)
+    if refused:
+        with pytest.raises(ConfigInvalid, match="everybody may write this file"):
+            config.load(str(path))
+    else:
+        assert config.load(str(path)).policy.write_users == (0,)
+
+
+@pytest.mark.parametrize(("key", "kind"), [("write_users", "user"), ("write_groups", "group")])
+def test_the_number_of_all_that_have_none_is_refused(key: str, kind: str) -> None:
+    number = overflow_id(kind)
+    with pytest.raises(ConfigInvalid, match=f"overflow{kind[0]}id") as caught:
+        config.parse(f"[policy]\n{key} = [0, {number}]\n".encode(), "c")
+    assert caught.value.key == "c:2"
+    assert caught.value.field == f"policy.{key}[1]"

@@ -143,7 +143,7 @@ class Contract:
         if found["dst"] == "default":
             key["family"] = "inet6" if ":" in record["gateway"] else "inet"
         (again,) = client.get(key, kernel=self.kernel)
-        assert {name: again[name] for name in found} == found
+        assert {name: dict(again)[name] for name in found} == found
         with pytest.raises(RouteExists):
             client.add(record, kernel=self.kernel)
         assert client.delete(key, kernel=self.kernel) == 1
@@ -238,7 +238,7 @@ class Contract:
             client.add({"dst": prefixes, "gateway": "192.0.2.2"}, kernel=self.kernel)
         assert (caught.value.done, caught.value.failed) == (4998, 2)
         assert caught.value.destination_index == 7
-        assert [failure["destination_index"] for failure in caught.value.failures] == [4000]
+        assert [failure["destination_index"] for failure in caught.value.failures] == [7, 4000]
         found = {route["dst"] for route in self.routes(client)}
         assert found >= set(prefixes)
         assert client.delete({"dst": prefixes}, kernel=self.kernel) == 5000

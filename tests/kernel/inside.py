@@ -29,8 +29,8 @@ def ip(*lines: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def inside(function: Callable[[], Any]) -> None:
-    """Call it in a new namespace; a coroutine function is run to its end."""
+def inside(function: Callable[[], Any]) -> str:
+    """Call it in a new namespace, a coroutine function to its end; what it printed."""
     root = str(Path(__file__).parents[2])
     program = (
         "from tests.kernel.inside import ip; from tests.kernel.room import LINKS; ip(*LINKS)"
@@ -45,3 +45,4 @@ def inside(function: Callable[[], Any]) -> None:
         env={**os.environ, "PYTHONPATH": root, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

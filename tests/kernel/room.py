@@ -1,8 +1,9 @@
 """A private network namespace with a raw netlink socket in it, driven over pipes.
 
-This file is both ends: imported, ``Room`` starts it as a program under ``unshare -Urn``; as a program
+This file is both ends: imported, ``Room`` starts it as a program under ``unshare -Urnm``; as a program
 it does what it is told, a JSON object a line.  The program uses the standard library only, so that what
-it dumps and sends is independent of the code under test.
+it dumps and sends is independent of the code under test.  For ``ip`` in it, the name files are ``NAMES``,
+whatever packages and administrators have added to the machine's.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ LINKS = (
 
 GETLINK, GETROUTE, GETNEXTHOP = 18, 26, 106
 
+NAMES = Path(__file__).parent / "iproute2"
+"""The directory of name files that ``ip`` reads in a room."""
+PLACES = ("/etc/iproute2", "/usr/share/iproute2")
+
 
 class Outcome(NamedTuple):
     """What a command left behind."""
@@ -50,7 +55,7 @@ class Room:
 
     def __init__(self, links: Sequence[str] = LINKS) -> None:
         self._process = subprocess.Popen(
-            ["unshare", "-Urn", sys.executable, str(Path(__file__))],
+            ["unshare", "-Urnm", sys.executable, str(Path(__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -115,6 +120,8 @@ def _exchange(kind: int, flags: int, payload: bytes) -> tuple[int, list[str]]:
 
 
 def _serve() -> None:
+    for place in filter(os.path.isdir, PLACES):
+        subprocess.run(["mount", "--bind", str(NAMES), place], check=True)
     environment = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C"}
     for line in sys.stdin:
         question = json.loads(line)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import struct
 import subprocess
 import threading
+from functools import partial
 
 import pytest
 
 from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
-from nld.kernel.channel import AT_ONCE, WORKER_BYTES, Channel
+from nld.kernel.channel import AT_ONCE, REPLY_COST, Channel
 from nld.kernel.socket import NETLINK_ROUTE
-from nld.netlink.header import Flag
+from nld.netlink.header import Flag, frame
 from nld.netlink.registry import AF, RTM
 from nld.netlink.route import Route, encode
 from nld.netlink.template import for_route
@@ -115,7 +118,7 @@ async def small_and_large() -> None:
 async def lost_while_on_its_way() -> None:
     """Whoever is told that an outcome is unknown, and looks, sees what the kernel has done by then."""
     channel = Channel(NETLINK_ROUTE, receive_buffer=4 << 20)
-    size = 2 * WORKER_BYTES // len(ADD.message)
+    size = 128
     kernel = channel.socket.send
     arrived, held = threading.Event(), threading.Event()
 
@@ -144,6 +147,76 @@ async def lost_while_on_its_way() -> None:
     await channel.close()
 
 
+async def tiny_buffer() -> None:
+    """However small the receive buffer: every write ends, and what is told of it is true or unknown."""
+    channel = Channel(NETLINK_ROUTE)
+    with socket.socket(fileno=os.dup(channel.socket.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        assert same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 4 * REPLY_COST
+    some = addresses(8)
+
+    async def fail_for_long() -> None:
+        for size in (8, 1, 3, 8, 2, 8, 1):
+            chosen = some[:size]
+            try:
+                request = await channel.batch(size, partial(DELETE.frames, chosen))
+            except OutcomeUnknown:
+                continue
+            assert set(request.failures) == set(range(size))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(fail_for_long() for _ in range(3)))
+        assert channel.counters.overruns > 0
+        for wanted in ({}, {0: EEXIST}):
+            request = await channel.batch(1, partial(ADD.frames, some[:1]))
+            assert {at: failure.errno for at, failure in request.failures.items()} == wanted
+    assert channel.counters.unanswered == 0  # each loss was noticed, not waited for
+    await channel.close()
+
+
+async def never_answered() -> None:
+    """What the kernel has had and says nothing of is unknown after a while; the next has its answer."""
+    channel = Channel(NETLINK_ROUTE)
+    without_request = frame(RTM.GETROUTE, 0, 7, encode(Route(AF.INET)))  # the kernel says nothing to it
+    with pytest.raises(OutcomeUnknown) as caught:
+        await channel.batch(1, lambda _: without_request)
+    assert caught.value.errno == "ETIMEDOUT"
+    assert channel.counters.unanswered == 1
+    assert (await channel.batch(1, partial(ADD.frames, addresses(1)))).failures == {}
+    await channel.close()
+
+
+async def the_kernel_is_held_up() -> None:
+    """While a send waits in the kernel the loop goes round, small requests wait, and closing does not."""
+    channel = Channel(NETLINK_ROUTE)
+    kernel = channel.socket.send
+    arrived, held = threading.Event(), threading.Event()
+
+    def held_up(data: bytes | memoryview) -> None:
+        arrived.set()
+        held.wait(60)
+        kernel(data)
+
+    channel.socket.send = held_up  # type: ignore[method-assign]
+    waiting = [asyncio.ensure_future(channel.batch(1, partial(ADD.frames, [one]))) for one in addresses(20)]
+    for _ in range(100):
+        await asyncio.sleep(0)  # the turns of others
+    await asyncio.to_thread(arrived.wait, 60)
+    assert not held.is_set()
+    assert not any(one.done() for one in waiting)
+    held.set()
+    assert [request.failures for request in await asyncio.gather(*waiting)] == [{}] * 20
+    held.clear()
+    arrived.clear()
+    last = asyncio.ensure_future(channel.batch(1, partial(DELETE.frames, addresses(1))))
+    await asyncio.to_thread(arrived.wait, 60)
+    async with asyncio.timeout(30):
+        await channel.close()
+    with pytest.raises(KernelUnavailable):
+        await last
+    held.set()
+
+
 async def lookup() -> None:
     ip("route add 10.0.0.0/8 via 192.0.2.2")
     channel = Channel(NETLINK_ROUTE)
@@ -165,6 +238,9 @@ async def lookup() -> None:
         small_and_large,
         lost_while_on_its_way,
         lookup,
+        tiny_buffer,
+        never_answered,
+        the_kernel_is_held_up,
     ],
 )
 def test_channel(what: object) -> None:

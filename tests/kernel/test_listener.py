@@ -40,6 +40,34 @@ async def test_who_writes_faster_than_it_reads_holds_up_nobody(monkeypatch: pyte
     await storm.close()
 
 
+async def test_who_drains_gives_others_turns_and_many_who_do_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    storm = listener([])
+    taken = turns = most = before = 0
+
+    def take(seconds: float) -> bool:
+        nonlocal taken, most
+        taken += BURST
+        storm.counters.received += BURST
+        most = max(most, taken - before)
+        return True
+
+    async def others() -> None:
+        nonlocal turns, before
+        while True:
+            turns, before = turns + 1, taken
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(storm, "_take", take)
+    ticking = asyncio.create_task(others())
+    await asyncio.gather(*(storm.drained() for _ in range(50)))
+    ticking.cancel()
+    queue = storm.socket.granted.receive // LEAST_COST
+    assert taken >= queue
+    assert turns >= queue // BURST
+    assert most <= 2 * BURST
+    await storm.close()
+
+
 async def everything_in_order() -> None:
     drained: list[BulkCut] = []
     followed: list[BulkCut] = []

@@ -144,7 +144,7 @@ async def test_without_a_module_everything_says_why_until_it_comes(stage: Stage)
 async def test_a_socket_that_fails_is_a_module_that_went(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(listener: Listener) -> None:
+    def broken(listener: Listener, seconds: float = 0) -> None:
         raise OSError(errno.ENOTCONN, "the other end is gone")
 
     monkeypatch.setattr(Listener, "_take", broken)

@@ -10,7 +10,6 @@ from nld.errors import (
     DeviceNotFound,
     KernelRefused,
     NldError,
-    PermissionDenied,
     RouteExists,
     RouteNotFound,
     Unsupported,
@@ -72,9 +71,9 @@ def test_the_field_is_the_records_word(attribute: RTA) -> None:
 CASES: tuple[tuple[str, int, str | None, type[NldError], str, str], ...] = (
     ("add", errno.EEXIST, None, RouteExists, "EEXIST", "is there already"),
     ("delete", errno.ESRCH, None, RouteNotFound, "ESRCH", "no such route"),
-    ("change", errno.ENOENT, None, RouteNotFound, "ENOENT", "no such route"),
+    ("change", errno.ENOENT, None, RouteNotFound, "ENOENT", "no route with this"),
     ("add", errno.ENODEV, None, DeviceNotFound, "ENODEV", "device is not there"),
-    ("add", errno.EPERM, None, PermissionDenied, "EPERM", "CAP_NET_ADMIN"),
+    ("add", errno.EPERM, None, KernelRefused, "EPERM", "CAP_NET_ADMIN"),
     ("add", errno.EOPNOTSUPP, None, Unsupported, "EOPNOTSUPP", "without it"),
     ("add", errno.ENETDOWN, None, KernelRefused, "ENETDOWN", "device is down"),
     (
@@ -96,9 +95,9 @@ CASES: tuple[tuple[str, int, str | None, type[NldError], str, str], ...] = (
     ("add", errno.ENOSPC, None, KernelRefused, "ENOSPC", "limit"),
     ("add", 4000, None, KernelRefused, "E4000", "refused"),
     ("lookup", errno.ENETUNREACH, None, KernelRefused, "ENETUNREACH", "no route leads there"),
-    ("lookup", errno.EACCES, None, KernelRefused, "EACCES", "prohibit"),
-    ("lookup", errno.EINVAL, None, KernelRefused, "EINVAL", "blackhole"),
-    ("lookup", errno.EHOSTUNREACH, None, KernelRefused, "EHOSTUNREACH", "unreachable"),
+    ("lookup", errno.EACCES, None, KernelRefused, "EACCES", "no way"),
+    ("lookup", errno.EINVAL, None, KernelRefused, "EINVAL", "no way"),
+    ("lookup", errno.EHOSTUNREACH, None, KernelRefused, "EHOSTUNREACH", "no way"),
     ("lookup", errno.ENODEV, None, DeviceNotFound, "ENODEV", "device"),
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from nld.errors import KernelRefused, KernelUnavailable, NldError
 from nld.kernel.channel import Channel
-from nld.kernel.sending import SEND, send
+from nld.kernel.sending import EXPLAINED, SEND, send
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.table import Operation, Pattern
 from nld.netlink.extack import Acknowledgement
@@ -75,6 +75,32 @@ async def each_refusal_names_its_route() -> None:
     await sending.channel.close()
 
 
+async def others_come_between_refusals() -> None:
+    sending = Sending()
+    every = addresses(COUNT)
+    assert await sending(ADD, every) == {}
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    other = asyncio.create_task(another())
+    told: list[int] = []
+
+    def noting(acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:
+        told.append(turns)
+        return explain(acknowledgement, pattern, destination)
+
+    await send(sending.channel, [ADD] * COUNT, every, noting, lambda: None)
+    other.cancel()
+    assert len(told) == COUNT
+    assert max(map(told.count, set(told))) <= EXPLAINED
+    await sending.channel.close()
+
+
 async def who_leaves_takes_only_his_own() -> None:
     sending = Sending()
     every = addresses(COUNT)
@@ -106,7 +132,13 @@ async def a_closed_channel_is_told_once() -> None:
 
 @pytest.mark.namespace
 @pytest.mark.parametrize(
-    "what", [each_refusal_names_its_route, who_leaves_takes_only_his_own, a_closed_channel_is_told_once]
+    "what",
+    [
+        each_refusal_names_its_route,
+        others_come_between_refusals,
+        who_leaves_takes_only_his_own,
+        a_closed_channel_is_told_once,
+    ],
 )
 def test_sending(what: Callable[[], Awaitable[None]]) -> None:
     inside(what)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nld.errors import MalformedMessage
-from nld.kernel.shape import Shapes, place
+from nld.kernel.shape import Shape, Shapes, place
 from nld.netlink.registry import AF, NextHopFlag, RouteFlag
 from nld.netlink.route import CacheInfo, NextHop, Route, encode
 
@@ -41,14 +41,41 @@ def test_a_shape_that_nobody_holds_can_be_made_again() -> None:
     assert shapes.intern(payload) is not None
 
 
-def test_the_time_that_is_left_makes_no_new_shape_but_having_one_does() -> None:
-    shapes = Shapes()
-    found = [shapes.intern(encode(Route(**V6, oif=2, cacheinfo=cached(left)))) for left in (9000, 1, 500)]
-    assert found[0] is not None and found[0].volatile
-    assert found[0] is found[1] is found[2]
+def test_the_passing_of_time_makes_no_new_shape_but_another_end_does() -> None:
+    now = 1000.0
+    shapes = Shapes(clock=lambda: now)
+
+    def heard(left: int) -> Shape:
+        shape = shapes.intern(encode(Route(**V6, oif=2, cacheinfo=cached(left))))
+        assert shape is not None
+        return shape
+
+    long, short = heard(9000), heard(500)
+    assert long.volatile
+    assert long is not short
+    now += 3
+    assert heard(8700) is long
+    assert heard(8690) is long  # a message that was late
+    assert heard(200) is short
+    assert heard(8500) is not long
+    left = [shape.route().cacheinfo for shape in (long, short)]
+    assert [info.expires for info in left if info] == [8700, 200]
+    now += 2
+    assert short.route().cacheinfo == cached(-1)  # 0 would mean that it has no end
+    now += 1
+    assert short.route().cacheinfo == cached(-100)
     for_ever = shapes.intern(encode(Route(**V6, oif=2, cacheinfo=cached(0))))
-    assert for_ever is not None and not for_ever.volatile
-    assert for_ever is not found[0]
+    assert for_ever is not None
+    assert not for_ever.volatile
+    assert for_ever is not long
+
+
+def test_shapes_with_an_end_that_nobody_holds_are_forgotten() -> None:
+    shapes = Shapes()
+    for left in range(100, 100000, 100):
+        shapes.intern(encode(Route(**V6, oif=2, cacheinfo=cached(left))))
+    gc.collect()
+    assert len(shapes._living) == len(shapes._recent) == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nld.errors import KernelRefused, KernelUnavailable
-from nld.kernel.socket import SEQUENCES, NetlinkSocket, Sequences, send_netlink_message_to_kernel
+from nld.kernel.socket import LEAST, SEQUENCES, NetlinkSocket, Sequences, send_netlink_message_to_kernel
 
 USERSOCK = 2
 HEADER = struct.Struct("=IHHII")
@@ -48,10 +48,17 @@ def test_port_ids_differ_and_are_not_the_kernels(netlink: NetlinkSocket) -> None
 
 
 def test_buffers_are_what_the_kernel_says_and_not_what_was_asked() -> None:
-    made = NetlinkSocket(USERSOCK, receive_buffer=100_000, send_buffer=50_000)
+    made = NetlinkSocket(USERSOCK, receive_buffer=100_000, send_buffer=70_000)
     with socket.socket(fileno=os.dup(made.fileno())) as same:
         assert made.granted.receive == same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 200_000
-        assert made.granted.send == same.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 100_000
+        assert made.granted.send == same.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 140_000
+    made.close()
+
+
+def test_no_buffer_is_so_small_that_nothing_fits() -> None:
+    made = NetlinkSocket(USERSOCK, receive_buffer=1, send_buffer=1)
+    assert made.granted.receive >= 2 * LEAST
+    assert made.granted.send >= 2 * LEAST
     made.close()
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
+from nld.kernel.composition import Resolver
 from nld.kernel.translation import Translation
 from nld.netlink import link, nexthop
 from nld.netlink import route as wire
@@ -22,7 +24,7 @@ from nld.netlink.nexthop import Nexthop
 from nld.netlink.shape import cut
 from nld.records import LookupQuestion, Names, RouteKey, RouteRecord, read_json
 from nld.records.destination import INET, INET6, prefix_text
-from tests.kernel.room import GETLINK, GETNEXTHOP, GETROUTE, Room
+from tests.kernel.room import GETLINK, GETNEXTHOP, GETROUTE, NAMES, Room
 from tests.kernel.route_words import LOOKUPS, NEXTHOPS, OPTIONAL, ROUTES, generated
 
 NEWROUTE, DELROUTE = 24, 25
@@ -55,12 +57,15 @@ class Links:
     def index(self, name: str, /) -> int | None:
         return self._indexes.get(name)
 
+    def vrf_table(self, ifindex: int, /) -> int | None:
+        return {"red": 1001}.get(self._names.get(ifindex, ""))
+
 
 def translation_of(room: Room) -> Translation:
     devices = [link.decode(payload) for payload in room.dump(GETLINK)]
     objects = [nexthop.decode(payload) for payload in room.dump(GETNEXTHOP)]
     table: dict[int, Nexthop] = {item.id: item for item in objects if item.id is not None}
-    return Translation(Names(), Links({device.index: device.name or "" for device in devices}), table)
+    return Translation(Names([NAMES]), Links({device.index: device.name or "" for device in devices}), table)
 
 
 def pairs(text: str) -> list[Pairs]:
@@ -328,13 +333,18 @@ REFUSED: tuple[tuple[dict[str, Any], type[NldError], str, str], ...] = (
     ({"type": "local", "dst": "10.0.0.1"}, InvalidRecord, "dev", "a local route needs a next hop"),
     ({"dst": "10.0.0.0/8", "dev": "eth9"}, DeviceNotFound, "dev", "no network device 'eth9'"),
     ({"dst": "10.0.0.0/8", "nexthops": [{"dev": "eth9"}]}, DeviceNotFound, "nexthops[0].dev", "eth9"),
-    ({"dst": "10.0.0.0/8", "table": "nope", **GATEWAY}, InvalidRecord, "table", "'nope' is no routing table"),
+    (
+        {"dst": "10.0.0.0/8", "table": "nope", **GATEWAY},
+        InvalidRecord,
+        "table",
+        "'nope' is not a routing table",
+    ),
     ({"dst": "10.0.0.0/8", "table": 0, **GATEWAY}, InvalidRecord, "table", "allowed: 1 to 4294967295"),
     ({"dst": "10.0.0.0/8", "table": 2**32, **GATEWAY}, InvalidRecord, "table", "4294967295"),
     ({"dst": "10.0.0.0/8", "protocol": 256, **GATEWAY}, InvalidRecord, "protocol", "0 to 255"),
-    ({"dst": "10.0.0.0/8", "scope": "near", **GATEWAY}, InvalidRecord, "scope", "is no scope"),
+    ({"dst": "10.0.0.0/8", "scope": "near", **GATEWAY}, InvalidRecord, "scope", "is not a scope"),
     ({"dst": "10.0.0.0/8", "tos": 256, **GATEWAY}, InvalidRecord, "tos", "0 to 255"),
-    ({"dst": "10.0.0.0/8", "flow": {"to": "x"}, **GATEWAY}, InvalidRecord, "flow.to", "is no realm"),
+    ({"dst": "10.0.0.0/8", "flow": {"to": "x"}, **GATEWAY}, InvalidRecord, "flow.to", "is not a realm"),
     ({"dst": "10.0.0.0/8", "expires": 5, **GATEWAY}, Unsupported, "expires", "IPv6 routes only"),
     ({"dst": "10.0.0.0/8", "pref": "low", **GATEWAY}, Unsupported, "pref", "IPv6 only"),
     ({"dst": "10.0.0.0/8", "from": "11.0.0.0/8", **GATEWAY}, Unsupported, "from", "use a rule"),
@@ -345,7 +355,7 @@ REFUSED: tuple[tuple[dict[str, Any], type[NldError], str, str], ...] = (
         {"dst": "10.0.0.0/8", "metrics": [{"rtt": 0.3}], **GATEWAY},
         InvalidRecord,
         "metrics[0].rtt",
-        "no multiple of 0.125 ms",
+        "not a multiple of 0.125 ms",
     ),
     ({"dst": "10.0.0.0/8", "nhid": 5, "gateway": "192.0.2.2"}, InvalidRecord, "gateway", "is 192.0.2.8"),
     ({"dst": "10.0.0.0/8", "nhid": 5, "dev": "veth1"}, InvalidRecord, "dev", "whose device is veth0"),
@@ -397,6 +407,38 @@ def test_what_the_kernel_would_ignore_or_misread_is_refused(
 def test_default_takes_the_family_of_the_rest() -> None:
     record = RouteRecord.model_validate({"dst": "default", "gateway": "fe80::1", "dev": "veth0"})
     assert ALONE.to_route(record).family == INET6
+
+
+def test_a_vrf_stands_for_its_table() -> None:
+    names = Names([Path("/nonexistent")])
+    translation = Translation(names, Links({1: "lo", 7: "red"}))
+    record = RouteRecord.model_validate({"dst": "10.0.0.0/8", "dev": "lo", "vrf": "red"})
+    assert translation.to_route(record).table == 1001
+    assert translation.to_route(record, wildcard=True).table == 1001
+    with pytest.raises(InvalidRecord, match="vrf: the device 'lo' is not a VRF") as caught:
+        translation.to_route(record.model_copy(update={"vrf": "lo"}))
+    assert caught.value.field == "vrf"
+    with pytest.raises(DeviceNotFound, match="'blue'"):
+        translation.to_route(record.model_copy(update={"vrf": "blue"}))
+
+
+def test_a_table_beside_a_vrf_is_its_own() -> None:
+    translation = Translation(Names([Path("/nonexistent")]), Links({1: "lo", 7: "red"}))
+    record = RouteRecord.model_validate({"dst": "10.0.0.0/8", "dev": "lo", "vrf": "red", "table": "1001"})
+    assert translation.to_route(record).table == 1001
+    with pytest.raises(InvalidRecord, match="vrf: the table of 'red' is 1001, not 88") as caught:
+        translation.to_route(record.model_copy(update={"table": "88"}))
+    assert caught.value.field == "vrf"
+    with pytest.raises(DeviceNotFound, match="vrf: there is no network device 'blue'"):
+        translation.to_route(record.model_copy(update={"vrf": "blue"}))
+
+
+def test_a_field_of_a_filter_is_named_as_it_was_written() -> None:
+    resolver = Resolver(Names([Path("/nonexistent")]), Links({1: "lo"}))
+    for name, error in (("blue", DeviceNotFound), ("lo", InvalidRecord)):
+        with pytest.raises(error, match=r"^vrf: ") as caught:
+            resolver.vrf_table(name, "filter.vrf")
+        assert caught.value.field == "filter.vrf"
 
 
 def test_if5_is_index_5_unless_a_device_is_called_so() -> None:

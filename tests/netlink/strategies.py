@@ -83,6 +83,7 @@ SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
         st.tuples(unsigned[32], unsigned[8], unsigned[8], unsigned[16]).map(lambda v: nexthop.Member(*v)),
         max_size=3,
     ).map(tuple),
+    "list of names": lambda: st.lists(text, max_size=3).map(tuple),
     "IPv4 address": lambda: st.binary(min_size=4, max_size=4),
     "IPv6 address": lambda: st.binary(min_size=16, max_size=16),
 }  # fmt: skip

@@ -116,7 +116,7 @@ def test_malformed_segments(header: bytes, words: str) -> None:
     [
         (Seg6Encap(segments=(b"short",)), "addresses of 16 bytes"),
         (Seg6LocalEncap(srh=SegmentHeader(())), "at least one"),
-        (Seg6Encap(segments=(ONE,), tlvs=b"odd"), "no multiple of 8"),
+        (Seg6Encap(segments=(ONE,), tlvs=b"odd"), "not a multiple of 8"),
     ],
 )
 def test_segments_that_do_not_fit(encap: Seg6Encap | Seg6LocalEncap, words: str) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("atheris")
 
 @pytest.mark.fuzz
 def test_decoding_ends_with_the_declared_error_only() -> None:
-    seconds = int(os.environ.get("NLD_FUZZ_SECONDS", "60"))
+    seconds = int(os.environ.get("NLD_FUZZ_SECONDS", "10"))
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-m", "tests.netlink.fuzz_decode", str(seconds)],

@@ -6,8 +6,9 @@ import pytest
 
 from nld.errors import MalformedMessage
 from nld.netlink.attribute import pack
-from nld.netlink.link import Link, LinkInfo, decode, encode
+from nld.netlink.link import Link, LinkInfo, decode, encode, glance
 from nld.netlink.registry import LinkFlag
+from tests.kernel.room import GETLINK, Room
 
 TABLE = pack(1, b"\xe8\3\0\0")
 
@@ -29,3 +30,24 @@ def test_a_link_in_a_vrf() -> None:
 def test_a_malformed_vrf_is_found_when_decoding(data: bytes) -> None:
     with pytest.raises(MalformedMessage, match="VRF table"):
         decode(encode(Link(info=LinkInfo("vrf", data))))
+    with pytest.raises(MalformedMessage, match="VRF table"):
+        glance(encode(Link(info=LinkInfo("vrf", data))))
+
+
+@pytest.mark.namespace
+def test_a_glance_sees_what_routes_depend_on() -> None:
+    with Room() as room:
+        room.ip("link property add dev veth0 altname isp-a")
+        payloads = room.dump(GETLINK)
+    assert len(payloads) == 5
+    for payload in payloads:
+        whole, seen = decode(payload), glance(payload)
+        for name in ("family", "type", "index", "flags", "change", "name", "mtu", "info", "altnames", "kind"):
+            assert getattr(seen, name) == getattr(whole, name)
+    assert ("isp-a",) in [glance(payload).altnames for payload in payloads]
+
+
+@pytest.mark.parametrize("cut", [3, 15, 18])
+def test_a_glance_at_half_a_message(cut: int) -> None:
+    with pytest.raises(MalformedMessage):
+        glance(encode(Link(name="eth0"))[:cut])

@@ -74,5 +74,5 @@ def test_the_last_sequence_number_is_good() -> None:
 
 @pytest.mark.parametrize(("offset", "size"), [(32, 3), (30, 4)])
 def test_an_odd_place_holder_is_refused(offset: int, size: int) -> None:
-    with pytest.raises(ValueError, match="no multiple of 4"):
+    with pytest.raises(ValueError, match="not a multiple of 4"):
         Template(bytes(40), offset, size)

@@ -104,7 +104,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"dst": "1.2.3.4", "encap": "ip", "id": 5}, "encap", "repeats the field dst"),
     ({"dst": "10.0.0.0/8", "encap": "gre"}, "encap", "must be an object"),
     ({"dst": "10.0.0.0/8", "expires": 2**32 - 1}, "expires", "too large"),
-    ({"dst": "10.0.0.0/8", "deleted": True}, "deleted", "no route to write"),
+    ({"dst": "10.0.0.0/8", "deleted": True}, "deleted", "a deleted route cannot be written"),
 ]
 
 
@@ -276,3 +276,31 @@ def test_encapsulations_without_fields_are_refused_by_name(encap: dict[str, Any]
     assert error.field == "encap"
     assert f"'{kind}' is not supported by nld" in error.message
     assert "mpls, ip, ip6" in error.message
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "words", "never"),
+    [
+        ({"mtu": 1400}, "mtu", '{"metrics": [{"mtu": ...}]}', "did you mean"),
+        ({"initcwnd": 10}, "initcwnd", '{"metrics": [{"initcwnd": ...}]}', "did you mean"),
+        ({"gw": "192.0.2.2"}, "gw", "write gateway", "did you mean"),
+        ({"metrics": [{"metric": 5}]}, "metrics[0].metric", "belongs to the route", "did you mean"),
+        (
+            {"nexthops": [{"dev": "nld0", "metric": 5}]},
+            "nexthops[0].metric",
+            "belongs to the route",
+            "did you",
+        ),
+        ({"metrics": [{"mtuu": 5}]}, "metrics[0].mtuu", "did you mean mtu?", "belongs"),
+        ({"gatway": "192.0.2.2"}, "gatway", "did you mean gateway?", "metrics"),
+    ],
+)
+def test_a_field_in_the_wrong_place_is_sent_to_the_right_one(
+    record: dict[str, Any], field: str, words: str, never: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RouteRecord.model_validate({"dst": "10.0.0.0/8", **record})
+    error = invalid(caught.value, "add")
+    assert error.field == field
+    assert words in error.message
+    assert never not in error.message

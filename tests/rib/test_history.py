@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nld.errors import CursorExpired, InvalidRecord
-from nld.rib.history import History
+from nld.rib.history import Change, History
 from tests.rib.test_mirror import Shape
 
 
 def filled(limit: int, count: int) -> History[Shape]:
     history = History[Shape](limit, "e")
     for number in range(count):
-        history.extend([(bytes([number % 256]), None, Shape(), number, None)])
+        history.extend([(bytes([number % 256]), None, Shape(), number, None, 0)])
         assert history.generation == number + 1
     return history
 
@@ -45,6 +45,25 @@ def test_reading_to_the_end_in_pieces_misses_nothing(limit: int, count: int, mos
         generations += [change.generation for change in part]
         seen = part[-1].generation
     assert generations == list(range(max(0, count - limit) + 1, count + 1))
+
+
+@given(st.integers(1, 8), st.integers(0, 60), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9))))
+def test_few_changes_keep_their_texts_however_many_were_read(
+    limit: int, count: int, reads: list[tuple[int, int]]
+) -> None:
+    """And what a change says is the same whenever it is read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nld.rib.history.READ", 3)
+        history = filled(limit, count // 2)
+        for number, (after, most) in enumerate(reads):
+            for change in history.since(after, most) or []:
+                change.texts = {"full": "text"}
+                assert change.difference.destination == bytes([change.generation - 1])
+                assert change.port_id == change.generation - 1
+            assert sum(isinstance(kept, Change) for kept in history._changes) <= 3
+            if number < count // 2:
+                at = history.generation
+                history.extend([(bytes([at]), None, Shape(), at, None, 0)])
 
 
 @pytest.mark.parametrize(

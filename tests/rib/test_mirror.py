@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nld.rib.mirror import Difference, Doubt, Event, Mirror, Position, Rank, Reconciliation
+from nld.rib.mirror import Difference, Doubt, Event, Mirror, Position, Rank
 
 PLACES = (b"\xfe\0\0\0\x02\x18", b"\xfe\0\0\0\x02\x00")
 RANKS: tuple[Rank, ...] = ((0, 0, b""), (0, 7, b""), (16, 0, b""), (0, 7, b"\x40"))
@@ -158,117 +158,6 @@ def test_a_mirror_that_hears_everything_holds_what_the_kernel_holds(done: list[S
         if report is not None:
             ledger.take(tell(mirror, report))
         assert contents(mirror) == kernel.holds()
-    assert ledger.agrees(kernel.holds())
-
-
-@given(st.lists(steps(*ALL), max_size=40), st.lists(steps(*ALL), max_size=40), st.integers(1, 5))
-def test_a_dump_mends_any_mirror_and_the_differences_are_the_set_difference(
-    heard: list[Step], missed: list[Step], step: int
-) -> None:
-    kernel, mirror, ledger = Kernel(), Mirror[Shape](), Ledger()
-    for one in heard:
-        if (report := kernel.do(one.operation, one.shape, one.destination)) is not None:
-            ledger.take(tell(mirror, report))
-    before = kernel.holds()
-    for one in missed:
-        kernel.do(one.operation, one.shape, one.destination)
-    reconciliation = Reconciliation(mirror, lambda shape: True)
-    reconciliation.rows(
-        (shape, key[len(shape.place) :]) for key, shapes in kernel.lists.items() for shape in shapes
-    )
-    found = [difference for part in reconciliation.differences(step) for difference in part]
-    for difference in found:
-        ledger.take(difference)
-    assert contents(mirror) == kernel.holds()
-    assert ledger.agrees(kernel.holds())
-
-    def bag(holds: dict[bytes, tuple[Shape, ...]]) -> Counter[tuple[bytes, Shape]]:
-        return Counter((key, shape) for key, shapes in holds.items() for shape in shapes)
-
-    gone = Counter((one.old.place + one.destination, one.old) for one in found if one.old)
-    come = Counter((one.new.place + one.destination, one.new) for one in found if one.new)
-    assert gone == bag(before) - bag(kernel.holds())
-    assert come == bag(kernel.holds()) - bag(before)
-
-
-@given(st.lists(steps(*ALL), max_size=30), st.lists(steps(*ALL), max_size=30), st.sampled_from(RANKS))
-def test_what_is_out_of_the_dumps_scope_stays(heard: list[Step], missed: list[Step], rank: Rank) -> None:
-    kernel, mirror = Kernel(), Mirror[Shape]()
-    for one in heard:
-        if (report := kernel.do(one.operation, one.shape, one.destination)) is not None:
-            tell(mirror, report)
-    before = kernel.holds()
-    for one in missed:
-        kernel.do(one.operation, one.shape, one.destination)
-    reconciliation = Reconciliation(mirror, lambda shape: shape.rank == rank)
-    reconciliation.rows(
-        (shape, key[len(shape.place) :]) for key, shapes in kernel.lists.items() for shape in shapes
-    )
-    for _ in reconciliation.differences(3):
-        pass
-    after = kernel.holds()
-    for key in {*before, *after}:
-        wanted = [shape for shape in after.get(key, ()) if shape.rank == rank]
-        wanted += [shape for shape in before.get(key, ()) if shape.rank != rank]
-        assert contents(mirror).get(key, ()) == lined_up(wanted)
-
-
-LONELY = ("add", "replace", "change", "delete")
-"""Operations that never put two routes of one rank at one key."""
-
-
-@given(
-    st.lists(steps(*LONELY), max_size=30),
-    st.lists(steps(*LONELY), max_size=20),
-    st.lists(st.one_of(st.just(None), steps(*LONELY)), max_size=30),
-    st.integers(1, 3),
-)
-def test_news_during_the_dump_knows_better_and_the_dump_knows_the_rest(
-    heard: list[Step], missed: list[Step], meanwhile: list[Step | None], step: int
-) -> None:
-    """None in ``meanwhile`` lets the dump, then the reconciliation, go one key on."""
-    kernel, mirror, ledger, doubts = Kernel(), Mirror[Shape](), Ledger(), set[bytes]()
-    for one in heard:
-        if (report := kernel.do(one.operation, one.shape, one.destination)) is not None:
-            ledger.take(tell(mirror, report))
-    for one in missed:
-        kernel.do(one.operation, one.shape, one.destination)
-    reconciliation = Reconciliation(mirror, lambda shape: True)
-    unread = [
-        *(PLACES[0] + bytes([10, address, 0, 0]) for address in range(2)),
-        PLACES[1],
-    ]
-    parts = reconciliation.differences(step)
-
-    def read_on() -> None:
-        if unread:
-            key = unread.pop()
-            reconciliation.rows((shape, key[6:]) for shape in kernel.lists.get(key, ()))
-        else:
-            for difference in next(parts, []):
-                ledger.take(difference)
-
-    for now in meanwhile:
-        if now is None:
-            read_on()
-        elif (report := kernel.do(now.operation, now.shape, now.destination)) is not None:
-            reconciliation.touch(now.shape.place + now.destination, now.shape.rank)
-            try:
-                ledger.take(tell(mirror, report))
-            except Doubt as doubt:
-                doubts.add(doubt.key)
-    while unread:
-        read_on()
-    for part in parts:
-        for difference in part:
-            ledger.take(difference)
-    again = Reconciliation(mirror, lambda shape: True, frozenset(doubts))
-    again.rows((shape, key[6:]) for key, shapes in kernel.lists.items() for shape in shapes)
-    for part in again.differences(step):
-        for difference in part:
-            assert difference.destination in {key[6:] for key in doubts}
-            ledger.take(difference)
-    assert contents(mirror) == kernel.holds()
     assert ledger.agrees(kernel.holds())
 
 

@@ -1,0 +1,16 @@
+"""A sink that nobody reads, for tests that hold a kernel table in their hands."""
+
+from __future__ import annotations
+
+from nld.kernel.suspicion import Suspicion
+from nld.kernel.table import News
+
+
+class Quiet:
+    """Forgets what it is told."""
+
+    def news(self, news: list[News]) -> None: ...
+    def suspect(self, suspicion: Suspicion) -> None: ...
+    def overrun(self) -> None: ...
+    def gone(self, cause: str) -> None: ...
+    def present(self) -> None: ...
