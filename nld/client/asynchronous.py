@@ -5,193 +5,73 @@
         async for route in nld.list({"table": "main"}):
             print(route["dst"])
 
-Tasks may share a client: their calls go down one connection, made when the first call needs it, and
-are answered in order.  ``list`` and ``watch`` have a connection each, which leaving the loop closes;
-they take from the socket only as fast as their loop runs, so a slow reader holds little in memory.
+Tasks may share a client: a call has a connection of its own while it lasts, and at most 16 are under way at
+the same time.  Calls that are under way together may be done in any order.  ``list`` and ``watch`` have a
+connection each, too; they take from the socket only as fast as their loop runs, so a slow reader holds
+little in memory.
 
-A call that is cancelled or times out is still done by the daemon; its answer is dropped.  After
-ConnectionFailed the connection is gone, and the next call makes a new one; nothing is repeated.
+**A call that is cancelled, or times out, may have been done** if it had been sent; its answer is dropped
+with its connection.  A call that waits for its turn has not been sent.  After Unreachable nothing of the
+call was done, after NoAnswer perhaps; the next call makes a new connection.  Nothing is repeated by itself,
+because only the caller knows whether that is safe.
+
+A client belongs to the event loop that first used it, until that one is closed.
+
+The blocking client, ``blocking.py``, is made from this file (``twin.py``).
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nld.client import methods
+from nld.client.async_connection import AsyncConnections
+from nld.client.async_replies import AsyncReplies
+from nld.client.described import answers_of, routes_of, status_of, text_of, watched
 from nld.client.protocol import (
-    ENDS,
     TIMEOUT,
     Answers,
+    Destination,
+    FilterLike,
     Reply,
-    ReplyDecoder,
-    Route,
     RouteLike,
     Watched,
-    array_of,
     as_list,
-    broken,
     default_socket,
     encode_call,
-    unreachable,
+    patience,
 )
-from nld.client.write import WINDOW, Write, alone, done_of
-from nld.errors import NldError
+from nld.client.write import WINDOW, Write, all_told, alone, done_of
+from nld.errors import InvalidRecord, LimitExceeded, NldError
 
-AHEAD_BYTES = 256 * 1024
-"""Bytes of replies that are read from the socket before somebody asks for them."""
+if TYPE_CHECKING:
+    from nld.client.async_mirror import AsyncMirror
+    from nld.client.route import Route
 
-
-class Connection(asyncio.Protocol):
-    """One connection: calls out, replies in the same order. Made by ``Connection.open``."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._decoder = ReplyDecoder()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._ready: deque[Reply | NldError] = deque()
-        self._ready_bytes = 0
-        self._paused = False
-        self._writable: asyncio.Event = asyncio.Event()
-        self._writable.set()
-        self._end: NldError | None = None
-        self._transport: asyncio.Transport
-
-    @classmethod
-    async def open(cls, path: str, timeout: float | None) -> Connection:  # noqa: ASYNC109
-        """Connect. Raises ConnectionFailed."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                _, connection = await loop.create_unix_connection(lambda: cls(path), path)
-        except OSError as error:  # TimeoutError is one
-            raise unreachable(path, error) from error
-        return connection
-
-    @property
-    def usable(self) -> bool:
-        """Whether calls may still be sent."""
-        return self._end is None
-
-    async def send(self, frame: bytes) -> None:
-        """Send one call, when the daemon has taken what was sent before."""
-        await self._writable.wait()
-        if self._end is None:
-            self._transport.write(frame)
-
-    def reply(self) -> asyncio.Future[Reply]:
-        """The reply to the next call that is sent, or the next one of a stream."""
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._ready:
-            answer = self._ready.popleft()
-            if isinstance(answer, Reply):
-                self._ready_bytes -= len(answer.text)
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
-            self._pace()
-        elif self._end is not None:
-            future.set_exception(self._end)
-        else:
-            self._waiting.append(future)
-        return future
-
-    def close(self) -> None:
-        """Close the connection; again does nothing."""
-        self._fail(broken(self.path, "was closed by this program"))
-
-    # -- what the transport calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Give the replies to those who wait, in order."""
-        self._decoder.feed(data)
-        while self._end is None:
-            answer: Reply | NldError | None
-            try:
-                answer = self._decoder.take()
-            except ENDS as error:
-                self._fail(error)
-                return
-            except NldError as error:
-                answer = error
-            if answer is None:
-                break
-            self._hand_over(answer)
-        self._pace()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell everybody who waits."""
-        self._fail(broken(self.path, f"broke: {exc}" if exc else "was closed by the daemon"))
-
-    def pause_writing(self) -> None:
-        """The daemon does not read: senders wait."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """The daemon reads again."""
-        self._writable.set()
-
-    # -- replies
-
-    def _hand_over(self, answer: Reply | NldError) -> None:
-        if not self._waiting:
-            self._ready.append(answer)
-            self._ready_bytes += len(answer.text) if isinstance(answer, Reply) else 0
-            return
-        future = self._waiting.popleft()
-        if future.done():  # its call was cancelled; the answer belongs to nobody
-            return
-        if isinstance(answer, Reply):
-            future.set_result(answer)
-        else:
-            future.set_exception(answer)
-
-    def _pace(self) -> None:
-        """Read on only while little is waiting to be asked for."""
-        paused = self._ready_bytes > AHEAD_BYTES
-        if paused is not self._paused and self._end is None:
-            self._paused = paused
-            (self._transport.pause_reading if paused else self._transport.resume_reading)()
-
-    def _fail(self, error: NldError) -> None:
-        if self._end is not None:
-            return
-        self._end = error
-        self._transport.close()
-        self._writable.set()
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(error)
+T = TypeVar("T")
 
 
 class AsyncClient:
     """An asyncio client of nld.
 
     ``path``     the daemon's socket; by default ``NLD_SOCKET``, or /run/nld/io.nld.
-    ``timeout``  seconds to wait for each reply, and for the connection; 45 by default, None for ever.
+    ``timeout``  seconds to wait for the connection, and for each reply; 45 by default, None for ever.
 
-    Making a client does nothing yet. Every method raises the classes of ``nld.errors``.
+    Making a client does nothing yet. Every method raises the classes of ``nld.errors``.  A ``timeout``,
+    here and elsewhere, is above 0 and at most 10^9: ValueError for any other number, TypeError for what is
+    not a number (True, "5").
     """
 
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, timeout: float | None = TIMEOUT
     ) -> None:
         self.path = default_socket() if path is None else os.fspath(path)
-        self.timeout = timeout
-        self._connection: Connection | None = None
-        self._connecting = asyncio.Lock()
-        self._sending = asyncio.Lock()
+        self.timeout = patience(timeout)
+        self._connections = AsyncConnections(self.path, self.timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -202,11 +82,8 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection. The client may be used again, with a new one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-            await asyncio.sleep(0)
+        """Close the connections that are not in use. The client may be used again, with new ones."""
+        await self._connections.close()
 
     # -- writing
 
@@ -221,7 +98,10 @@ class AsyncClient:
         ``kernel``    the kernel's routing table manager, ``fib`` or ``module``; by default the daemon's.
 
         Raises RouteExists, InvalidRecord, and others of ``nld.errors``; the error's ``done`` says how
-        many routes were written all the same. A long list goes in several calls (``write.py``).
+        many routes were written all the same, ``failed`` how many were not, and ``failures`` what is wrong
+        with each: of bad records all, of what the kernel refused the first 100. A long list goes in several
+        calls (``write.py``): those before the one with a bad record are done; ``validate`` finds that
+        out beforehand.
         """
         return await self._write(methods.ADD, routes, takeover=takeover, kernel=kernel)
 
@@ -255,11 +135,31 @@ class AsyncClient:
         """Delete routes; the fields that are given must match. Raises RouteNotFound. See ``add``."""
         return await self._write(methods.DELETE, routes, takeover=takeover, kernel=kernel)
 
+    async def validate(
+        self,
+        routes: RouteLike | Iterable[RouteLike],
+        operation: str = "add",
+        *,
+        kernel: str | None = None,
+    ) -> Sequence[NldError]:
+        """All that is wrong with these routes, and nothing is written; empty when all are right.
+
+        ``operation``  the name of the method that would write them.
+
+        Each of the errors has the ``index`` of its record in ``routes`` (and ``destination_index`` where
+        ``dst`` is a list), ``field`` and ``message``.  Of one record's fields 100 are told, then one more
+        error says that there are more; of its next hops the first that is wrong.  What only the kernel can
+        refuse (a gateway that is not reachable, a route that exists) is not found.  A record that is too
+        long is a LimitExceeded among the errors: 256 KiB without its destinations, or 32 KiB where the
+        caller may not write.
+        """
+        return await self._complaints(operation, as_list(routes), kernel)
+
     # -- reading
 
     async def get(
         self,
-        key: str | Mapping[str, Any],
+        key: Destination | Mapping[str, Any],
         *,
         table: str | int | None = None,
         metric: int | None = None,
@@ -276,12 +176,11 @@ class AsyncClient:
         Raises RouteNotFound.
         """
         parameters = methods.get(key, table=table, metric=metric, tos=tos, form=form, kernel=kernel)
-        routes: Sequence[Route] = (await self.call(methods.GET, parameters)).values()["routes"]
-        return routes
+        return routes_of(text_of(await self.call(methods.GET, parameters)))
 
     async def lookup(
         self,
-        addresses: str | Sequence[str],
+        addresses: Destination | Iterable[Destination],
         *,
         form: str | None = None,
         kernel: str | None = None,
@@ -297,12 +196,13 @@ class AsyncClient:
         """
         answers: Answers = []
         for parameters in methods.lookups(addresses, options, form=form, kernel=kernel):
-            answers += (await self.call(methods.LOOKUP, parameters)).values()["answers"]
+            reply = await self.call(methods.LOOKUP, parameters)
+            answers += answers_of(reply, len(parameters["addresses"]))
         return answers
 
     async def list(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         form: str | None = None,
         with_table: bool | None = None,
@@ -318,54 +218,86 @@ class AsyncClient:
         texts = self.list_text(filter, form=form, with_table=with_table, kernel=kernel)
         async with aclosing(texts):
             async for text in texts:
-                for route in json.loads(text):
+                for route in routes_of(text):
                     yield route
 
-    async def list_text(
+    def list_text(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         form: str | None = None,
         with_table: bool | None = None,
         kernel: str | None = None,
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncReplies[bytes]:
         """As ``list``, but each item is the JSON text of an array of routes, as the daemon sent it."""
         parameters = methods.list_(filter, form=form, with_table=with_table, kernel=kernel)
-        replies = self.stream(methods.LIST, parameters)
-        async with aclosing(replies):
-            async for reply in replies:
-                yield array_of(reply, "routes")
+        return self._replies(methods.LIST, parameters, text_of, self.timeout)
 
-    async def watch(
+    def watch(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         cursor: str | None = None,
         snapshot: bool | None = None,
         form: str | None = None,
         kernel: str | None = None,
-    ) -> AsyncGenerator[Watched, None]:
+        timeout: float | None = None,
+    ) -> AsyncReplies[Watched]:
         """What is there (``snapshot``), then every change in order, for ever; see ``protocol.Watched``.
 
         ``cursor``    go on after this point of an earlier watch. Raises CursorExpired when the daemon
                       does not remember that far.
         ``snapshot``  whether to begin with what is there; by default unless there is a cursor.
+        ``timeout``   seconds to wait for each reply; by default for ever. Then NoAnswer is raised, and the
+                      watch may be asked again: nothing is lost.
 
-        Waits for ever; the client's timeout counts for the connection only.
+        ``aclose`` of what this returns ends it, from another thread or task too. A copy that is kept up to
+        date is ``mirror``.
         """
         parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
-        replies = self.stream(methods.WATCH, parameters, endless=True)
-        async with aclosing(replies):
-            async for reply in replies:
-                yield cast(Watched, reply.values())
+        return self._replies(methods.WATCH, parameters, watched, timeout)
+
+    def watch_text(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
+        *,
+        cursor: str | None = None,
+        snapshot: bool | None = None,
+        form: str | None = None,
+        kernel: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncReplies[bytes]:
+        """As ``watch``, but each item is JSON text, as the daemon sent it."""
+        parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
+        return self._replies(methods.WATCH, parameters, lambda reply: reply.text, timeout)
+
+    def mirror(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
+        *,
+        kernel: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncMirror:
+        """A copy of the routes that a filter takes, kept up to date; also while the daemon restarts.
+
+        ``timeout``  seconds to wait for a change; by default for ever. The copy is waited for as any other
+                     answer is: with the client's own.
+        """
+        from nld.client.async_mirror import AsyncMirror  # noqa: PLC0415 (most programs need it not)
+
+        return AsyncMirror(
+            lambda cursor: self.watch(filter, cursor=cursor, kernel=kernel, timeout=self.timeout),
+            timeout=patience(timeout),
+            first_timeout=self.timeout,
+        )
 
     async def status(self) -> dict[str, Any]:
         """How the daemon is: version, kernel tables, counters."""
-        return (await self.call(methods.STATUS, {})).values()
+        return status_of(await self.call(methods.STATUS, {}))
 
     async def greet(self, text: str) -> str:
         """What the kernel module answers to a greeting of at most 255 bytes."""
-        return str((await self.call(methods.GREET, {"text": text})).values()["text"])
+        return (await self.call(methods.GREET, {"text": text})).parameter("text", str)
 
     async def release(self, kernel: str) -> None:
         """Have the daemon close its sockets to ``module``, so that the module can be unloaded.
@@ -379,82 +311,92 @@ class AsyncClient:
 
     async def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:
         """Call any method that has one reply, by its full name."""
-        return await self._wait(await self._send(encode_call(method, parameters)))
+        answer = await self._ask(encode_call(method, parameters))
+        if isinstance(answer, NldError):
+            raise answer
+        return answer
 
-    async def stream(
+    def stream(
         self, method: str, parameters: Mapping[str, Any], *, endless: bool = False
-    ) -> AsyncGenerator[Reply, None]:
+    ) -> AsyncReplies[Reply]:
         """Call any method that has many replies, on a connection of its own.
 
         ``endless``  wait for ever for each reply.
         """
-        connection = await Connection.open(self.path, self.timeout)
-        try:
-            await connection.send(encode_call(method, parameters, more=True))
-            continues = True
-            while continues:
-                future = connection.reply()
-                reply = await (future if endless else self._wait(future))
-                continues = reply.continues
-                yield reply
-        finally:
-            connection.close()
+        return self._replies(method, parameters, lambda reply: reply, None if endless else self.timeout)
 
-    async def _connected(self) -> Connection:
-        if self._connection is None or not self._connection.usable:
-            self._connection = await Connection.open(self.path, self.timeout)
-        return self._connection
-
-    async def _wait(self, future: asyncio.Future[Reply]) -> Reply:
-        try:
-            async with asyncio.timeout(self.timeout):
-                return await future
-        except TimeoutError as error:
-            raise broken(self.path, "gave no answer in time") from error
-
-    async def _send(self, frame: bytes) -> asyncio.Future[Reply]:
-        """Send a call; what its reply will be."""
-        async with self._sending:
-            connection = await self._connected()
-            future = connection.reply()
-            try:
-                await connection.send(frame)
-            except BaseException:
-                future.cancel()
-                raise
-            return future
-
-    async def _write(
+    def _replies(
         self,
         method: str,
-        routes: RouteLike | Iterable[RouteLike],
-        *,
-        takeover: bool,
-        kernel: str | None,
+        parameters: Mapping[str, Any],
+        convert: Callable[[Reply], T],
+        timeout: float | None,
+    ) -> AsyncReplies[T]:
+        frame = encode_call(method, parameters, more=True)
+        return AsyncReplies(self.path, frame, convert, connect_timeout=self.timeout, timeout=timeout)
+
+    async def _ask(self, frame: bytes) -> Reply | NldError:
+        """Send a call, and wait for its reply or the error in its place."""
+        connection = await self._connections.begin(frame)
+        try:
+            answer = await connection.answer()
+        except BaseException:  # a cancellation or a signal, too: the reply must not answer the next call
+            self._connections.drop(connection)
+            raise
+        self._connections.keep(connection)
+        return answer
+
+    async def _write(
+        self, method: str, routes: RouteLike | Iterable[RouteLike], *, takeover: bool, kernel: str | None
     ) -> int:
         every, parameters = as_list(routes), methods.write(takeover=takeover, kernel=kernel)
         frame = alone(method, every, parameters)
         if frame is not None:
-            return done_of(method, await self._answer(await self._send(frame)))
+            answer = await self._ask(frame)
+            if isinstance(answer, InvalidRecord) and (
+                complaints := await self._all_complaints(method, every, kernel)
+            ):
+                answer = all_told(complaints)
+            return done_of(method, answer)
         write = Write(method, every, parameters)
-        waiting: deque[asyncio.Future[Reply]] = deque()
+        frames = write.frames()
+        connection = await self._connections.begin(next(frames))
         try:
-            for frame in write.frames():
-                waiting.append(await self._send(frame))
-                if len(waiting) >= WINDOW:
-                    write.absorb(await self._answer(waiting.popleft()))
-            while waiting:
-                write.absorb(await self._answer(waiting.popleft()))
-        finally:
-            for future in waiting:
-                future.cancel()
+            for frame in frames:
+                await connection.send(frame, write.absorb)
+                if write.in_flight >= WINDOW:
+                    write.absorb(await connection.answer())
+            while write.in_flight:
+                write.absorb(await connection.answer())
+        except BaseException as error:
+            self._connections.drop(connection)
+            if isinstance(error, NldError):
+                raise write.broken_off(error) from error
+            raise
+        self._connections.keep(connection)
+        if write.complained:
+            write.complain(await self._all_complaints(method, every, kernel))
         return write.result()
 
-    async def _answer(self, future: asyncio.Future[Reply]) -> Reply | NldError:
-        """The reply, or the error that the daemon sent in its place. Raises what ends the connection."""
+    async def _all_complaints(
+        self, method: str, routes: Sequence[RouteLike], kernel: str | None
+    ) -> Sequence[NldError]:
+        """As ``_complaints``; none where the daemon has no room to be asked."""
         try:
-            return await self._wait(future)
-        except ENDS:
-            raise
-        except NldError as error:
-            return error
+            return await self._complaints(method, routes, kernel)
+        except LimitExceeded:
+            return ()
+
+    async def _complaints(
+        self, method: str, routes: Sequence[RouteLike], kernel: str | None
+    ) -> Sequence[NldError]:
+        from nld.client.check import Check  # noqa: PLC0415 (most programs need it not)
+
+        check = Check(routes, method.rpartition(".")[2].lower(), kernel)
+        for question in check.questions():
+            try:
+                answer = await self._ask(encode_call(methods.VALIDATE, question))
+            except LimitExceeded as error:
+                answer = error
+            check.absorb(answer)
+        return check.found

@@ -1,149 +1,70 @@
-"""The blocking client: plain sockets, no event loop, no threads of its own.
+"""The blocking client. Made from ``asynchronous.py`` by ``twin.py``: change that.
 
     with Client() as nld:
         nld.add({"dst": "10.0.0.0/8", "gateway": "192.0.2.7"})
         for route in nld.list({"table": "main"}):
             print(route["dst"])
 
-A client has one connection for its calls, made when the first call needs it.  ``list`` and ``watch``
-have a connection each, so that calls may be made while they run; leaving the loop closes it.
+Threads may share a client: each call has a connection of its own while it lasts, made when there is none
+left from earlier calls.  A process that was forked makes new ones; only a ``list`` or ``watch`` that was
+begun before cannot go on in it.
 
-After ConnectionFailed the connection is gone, and the next call makes a new one; nothing is repeated
-by itself, because only the caller knows whether that is safe.
-
-A client is for one thread at a time.
+After Unreachable nothing of the call was done, after NoAnswer perhaps; the next call makes a new connection.
+Nothing is repeated by itself, because only the caller knows whether that is safe.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import socket
-import struct
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nld.client import methods
+from nld.client.connection import Connections
+from nld.client.described import answers_of, routes_of, status_of, text_of, watched
 from nld.client.protocol import (
-    ENDS,
     TIMEOUT,
     Answers,
+    Destination,
+    FilterLike,
     Reply,
-    ReplyDecoder,
-    Route,
     RouteLike,
     Watched,
-    array_of,
     as_list,
-    broken,
     default_socket,
     encode_call,
-    unreachable,
+    patience,
 )
-from nld.client.write import WINDOW, Write, alone, done_of
-from nld.errors import ConnectionFailed, NldError
+from nld.client.replies import Replies
+from nld.client.write import WINDOW, Write, all_told, alone, done_of
+from nld.errors import InvalidRecord, LimitExceeded, NldError
 
-READ_BYTES = 128 * 1024
-"""Bytes asked of the socket at a time: about one batch of a list."""
+if TYPE_CHECKING:
+    from nld.client.mirror import Mirror
+    from nld.client.route import Route
 
-_TIMEVAL = struct.Struct("@ll")
-"""``struct timeval``: seconds and microseconds; 0 waits for ever (socket(7))."""
-
-
-class Connection:
-    """One connection: frames out, replies in.
-
-    ``path``     the daemon's socket.
-    ``timeout``  seconds to wait for the connection and for each send and receive; None waits for ever.
-
-    Raises ConnectionFailed.
-    """
-
-    def __init__(self, path: str, timeout: float | None) -> None:
-        self.path = path
-        self._decoder = ReplyDecoder()
-        self._buffer = memoryview(bytearray(READ_BYTES))
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._socket.settimeout(timeout)
-        try:
-            self._socket.connect(path)
-        except OSError as error:
-            self._socket.close()
-            raise unreachable(path, error) from error
-        self._wait(timeout)
-
-    def send(self, frame: bytes) -> None:
-        """Send one call. A daemon that hung up may have said why: then that error is raised."""
-        try:
-            self._socket.sendall(frame)
-        except BlockingIOError as error:
-            raise broken(self.path, "does not take the call: timed out") from error
-        except OSError as error:
-            self._last_words()
-            raise broken(self.path, f"broke: {error.strerror or error}") from error
-
-    def receive(self) -> Reply:
-        """The next reply. Raises the daemon's error in its place."""
-        while (reply := self._decoder.take()) is None:
-            try:
-                size = self._socket.recv_into(self._buffer)
-            except BlockingIOError as error:
-                raise broken(self.path, "gave no answer in time") from error
-            except OSError as error:
-                raise broken(self.path, f"broke: {error.strerror or error}") from error
-            if not size:
-                raise broken(self.path, "was closed by the daemon")
-            self._decoder.feed(self._buffer[:size])
-        return reply
-
-    def answer(self) -> Reply | NldError:
-        """The next reply, or the error that the daemon sent in its place. Raises what ends the connection."""
-        try:
-            return self.receive()
-        except ENDS:
-            raise
-        except NldError as error:
-            return error
-
-    def settle(self) -> None:
-        """From here on wait for ever."""
-        self._wait(None)
-
-    def close(self) -> None:
-        """Close the connection; again does nothing."""
-        self._socket.close()
-
-    def _wait(self, timeout: float | None) -> None:
-        """Have the kernel bound each send and receive; Python would ask poll(2) first, each time."""
-        microseconds = 0 if timeout is None else max(1, round(timeout * 1e6))
-        value = _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
-        self._socket.settimeout(None)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
-
-    def _last_words(self) -> None:
-        """Raise the error that the daemon sent before it hung up, if it sent one."""
-        with contextlib.suppress(ConnectionFailed):
-            self.receive()
+T = TypeVar("T")
 
 
 class Client:
     """A blocking client of nld.
 
     ``path``     the daemon's socket; by default ``NLD_SOCKET``, or /run/nld/io.nld.
-    ``timeout``  seconds to wait for the daemon in each step of a call; 45 by default, None for ever.
+    ``timeout``  seconds to wait for the connection, and for each reply; 45 by default, None for ever.
 
-    Making a client does nothing yet. Every method raises the classes of ``nld.errors``.
+    Making a client does nothing yet. Every method raises the classes of ``nld.errors``.  A ``timeout``,
+    here and elsewhere, is above 0 and at most 10^9: ValueError for any other number, TypeError for what is
+    not a number (True, "5").
     """
 
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, timeout: float | None = TIMEOUT
     ) -> None:
         self.path = default_socket() if path is None else os.fspath(path)
-        self.timeout = timeout
-        self._connection: Connection | None = None
+        self.timeout = patience(timeout)
+        self._connections = Connections(self.path, self.timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -154,10 +75,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection. The client may be used again, with a new one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        """Close the connections that are not in use. The client may be used again, with new ones."""
+        self._connections.close()
 
     # -- writing
 
@@ -172,45 +91,68 @@ class Client:
         ``kernel``    the kernel's routing table manager, ``fib`` or ``module``; by default the daemon's.
 
         Raises RouteExists, InvalidRecord, and others of ``nld.errors``; the error's ``done`` says how
-        many routes were written all the same. A long list goes in several calls (``write.py``).
+        many routes were written all the same, ``failed`` how many were not, and ``failures`` what is wrong
+        with each: of bad records all, of what the kernel refused the first 100. A long list goes in several
+        calls (``write.py``): those before the one with a bad record are done; ``validate`` finds that
+        out beforehand.
         """
-        return self._write(methods.ADD, routes, takeover, kernel)
+        return self._write(methods.ADD, routes, takeover=takeover, kernel=kernel)
 
     def append(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes after those with the same key (IPv4), or as further next hops (IPv6). See ``add``."""
-        return self._write(methods.APPEND, routes, takeover, kernel)
+        return self._write(methods.APPEND, routes, takeover=takeover, kernel=kernel)
 
     def prepend(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes before those with the same key. See ``add``."""
-        return self._write(methods.PREPEND, routes, takeover, kernel)
+        return self._write(methods.PREPEND, routes, takeover=takeover, kernel=kernel)
 
     def replace(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes, or put them in the place of those with the same key. See ``add``."""
-        return self._write(methods.REPLACE, routes, takeover, kernel)
+        return self._write(methods.REPLACE, routes, takeover=takeover, kernel=kernel)
 
     def change(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Put routes in the place of those with the same key, which must be there. See ``add``."""
-        return self._write(methods.CHANGE, routes, takeover, kernel)
+        return self._write(methods.CHANGE, routes, takeover=takeover, kernel=kernel)
 
     def delete(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Delete routes; the fields that are given must match. Raises RouteNotFound. See ``add``."""
-        return self._write(methods.DELETE, routes, takeover, kernel)
+        return self._write(methods.DELETE, routes, takeover=takeover, kernel=kernel)
+
+    def validate(
+        self,
+        routes: RouteLike | Iterable[RouteLike],
+        operation: str = "add",
+        *,
+        kernel: str | None = None,
+    ) -> Sequence[NldError]:
+        """All that is wrong with these routes, and nothing is written; empty when all are right.
+
+        ``operation``  the name of the method that would write them.
+
+        Each of the errors has the ``index`` of its record in ``routes`` (and ``destination_index`` where
+        ``dst`` is a list), ``field`` and ``message``.  Of one record's fields 100 are told, then one more
+        error says that there are more; of its next hops the first that is wrong.  What only the kernel can
+        refuse (a gateway that is not reachable, a route that exists) is not found.  A record that is too
+        long is a LimitExceeded among the errors: 256 KiB without its destinations, or 32 KiB where the
+        caller may not write.
+        """
+        return self._complaints(operation, as_list(routes), kernel)
 
     # -- reading
 
     def get(
         self,
-        key: str | Mapping[str, Any],
+        key: Destination | Mapping[str, Any],
         *,
         table: str | int | None = None,
         metric: int | None = None,
@@ -227,12 +169,11 @@ class Client:
         Raises RouteNotFound.
         """
         parameters = methods.get(key, table=table, metric=metric, tos=tos, form=form, kernel=kernel)
-        routes: Sequence[Route] = self.call(methods.GET, parameters).values()["routes"]
-        return routes
+        return routes_of(text_of(self.call(methods.GET, parameters)))
 
     def lookup(
         self,
-        addresses: str | Sequence[str],
+        addresses: Destination | Iterable[Destination],
         *,
         form: str | None = None,
         kernel: str | None = None,
@@ -248,12 +189,13 @@ class Client:
         """
         answers: Answers = []
         for parameters in methods.lookups(addresses, options, form=form, kernel=kernel):
-            answers += self.call(methods.LOOKUP, parameters).values()["answers"]
+            reply = self.call(methods.LOOKUP, parameters)
+            answers += answers_of(reply, len(parameters["addresses"]))
         return answers
 
     def list(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         form: str | None = None,
         with_table: bool | None = None,
@@ -266,63 +208,88 @@ class Client:
         ``form``        as in ``get``.
         ``with_table``  whether form ``ip`` shows ``table``; by default as ``ip`` does.
         """
-        for text in self.list_text(filter, form=form, with_table=with_table, kernel=kernel):
-            yield from json.loads(text)
+        texts = self.list_text(filter, form=form, with_table=with_table, kernel=kernel)
+        with closing(texts):
+            for text in texts:
+                yield from routes_of(text)
 
     def list_text(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         form: str | None = None,
         with_table: bool | None = None,
         kernel: str | None = None,
-    ) -> Generator[bytes, None, None]:
+    ) -> Replies[bytes]:
         """As ``list``, but each item is the JSON text of an array of routes, as the daemon sent it."""
         parameters = methods.list_(filter, form=form, with_table=with_table, kernel=kernel)
-        for reply in self.stream(methods.LIST, parameters):
-            yield array_of(reply, "routes")
+        return self._replies(methods.LIST, parameters, text_of, self.timeout)
 
     def watch(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         cursor: str | None = None,
         snapshot: bool | None = None,
         form: str | None = None,
         kernel: str | None = None,
-    ) -> Generator[Watched, None, None]:
+        timeout: float | None = None,
+    ) -> Replies[Watched]:
         """What is there (``snapshot``), then every change in order, for ever; see ``protocol.Watched``.
 
         ``cursor``    go on after this point of an earlier watch. Raises CursorExpired when the daemon
                       does not remember that far.
         ``snapshot``  whether to begin with what is there; by default unless there is a cursor.
+        ``timeout``   seconds to wait for each reply; by default for ever. Then NoAnswer is raised, and the
+                      watch may be asked again: nothing is lost.
 
-        Waits for ever; the client's timeout counts for the connection only.
+        ``close`` of what this returns ends it, from another thread or task too. A copy that is kept up to
+        date is ``mirror``.
         """
-        for text in self.watch_text(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel):
-            yield json.loads(text)
+        parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
+        return self._replies(methods.WATCH, parameters, watched, timeout)
 
     def watch_text(
         self,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the parameter's name on the wire
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
         *,
         cursor: str | None = None,
         snapshot: bool | None = None,
         form: str | None = None,
         kernel: str | None = None,
-    ) -> Generator[bytes, None, None]:
+        timeout: float | None = None,
+    ) -> Replies[bytes]:
         """As ``watch``, but each item is JSON text, as the daemon sent it."""
         parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
-        for reply in self.stream(methods.WATCH, parameters, endless=True):
-            yield reply.text
+        return self._replies(methods.WATCH, parameters, lambda reply: reply.text, timeout)
+
+    def mirror(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002 - the parameter's name on the wire
+        *,
+        kernel: str | None = None,
+        timeout: float | None = None,
+    ) -> Mirror:
+        """A copy of the routes that a filter takes, kept up to date; also while the daemon restarts.
+
+        ``timeout``  seconds to wait for a change; by default for ever. The copy is waited for as any other
+                     answer is: with the client's own.
+        """
+        from nld.client.mirror import Mirror  # noqa: PLC0415 (most programs need it not)
+
+        return Mirror(
+            lambda cursor: self.watch(filter, cursor=cursor, kernel=kernel, timeout=self.timeout),
+            timeout=patience(timeout),
+            first_timeout=self.timeout,
+        )
 
     def status(self) -> dict[str, Any]:
         """How the daemon is: version, kernel tables, counters."""
-        return self.call(methods.STATUS, {}).values()
+        return status_of(self.call(methods.STATUS, {}))
 
     def greet(self, text: str) -> str:
         """What the kernel module answers to a greeting of at most 255 bytes."""
-        return str(self.call(methods.GREET, {"text": text}).values()["text"])
+        return (self.call(methods.GREET, {"text": text})).parameter("text", str)
 
     def release(self, kernel: str) -> None:
         """Have the daemon close its sockets to ``module``, so that the module can be unloaded.
@@ -341,58 +308,83 @@ class Client:
             raise answer
         return answer
 
-    def stream(
-        self, method: str, parameters: Mapping[str, Any], *, endless: bool = False
-    ) -> Generator[Reply, None, None]:
+    def stream(self, method: str, parameters: Mapping[str, Any], *, endless: bool = False) -> Replies[Reply]:
         """Call any method that has many replies, on a connection of its own.
 
         ``endless``  wait for ever for each reply.
         """
-        connection = Connection(self.path, self.timeout)
-        try:
-            connection.send(encode_call(method, parameters, more=True))
-            if endless:
-                connection.settle()
-            continues = True
-            while continues:
-                reply = connection.receive()
-                continues = reply.continues
-                yield reply
-        finally:
-            connection.close()
+        return self._replies(method, parameters, lambda reply: reply, None if endless else self.timeout)
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = Connection(self.path, self.timeout)
-        return self._connection
+    def _replies(
+        self,
+        method: str,
+        parameters: Mapping[str, Any],
+        convert: Callable[[Reply], T],
+        timeout: float | None,
+    ) -> Replies[T]:
+        frame = encode_call(method, parameters, more=True)
+        return Replies(self.path, frame, convert, connect_timeout=self.timeout, timeout=timeout)
 
     def _ask(self, frame: bytes) -> Reply | NldError:
         """Send a call, and wait for its reply or the error in its place."""
-        connection = self._connected()
+        connection = self._connections.begin(frame)
         try:
-            connection.send(frame)
-            return connection.answer()
-        except BaseException:  # a signal, too: the reply must not answer the next call
-            self.close()
+            answer = connection.answer()
+        except BaseException:  # a cancellation or a signal, too: the reply must not answer the next call
+            self._connections.drop(connection)
             raise
+        self._connections.keep(connection)
+        return answer
 
     def _write(
-        self, method: str, routes: RouteLike | Iterable[RouteLike], takeover: bool, kernel: str | None
+        self, method: str, routes: RouteLike | Iterable[RouteLike], *, takeover: bool, kernel: str | None
     ) -> int:
         every, parameters = as_list(routes), methods.write(takeover=takeover, kernel=kernel)
         frame = alone(method, every, parameters)
         if frame is not None:
-            return done_of(method, self._ask(frame))
+            answer = self._ask(frame)
+            if isinstance(answer, InvalidRecord) and (
+                complaints := self._all_complaints(method, every, kernel)
+            ):
+                answer = all_told(complaints)
+            return done_of(method, answer)
         write = Write(method, every, parameters)
-        connection = self._connected()
+        frames = write.frames()
+        connection = self._connections.begin(next(frames))
         try:
-            for frame in write.frames():
-                connection.send(frame)
+            for frame in frames:
+                connection.send(frame, write.absorb)
                 if write.in_flight >= WINDOW:
                     write.absorb(connection.answer())
             while write.in_flight:
                 write.absorb(connection.answer())
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._connections.drop(connection)
+            if isinstance(error, NldError):
+                raise write.broken_off(error) from error
             raise
+        self._connections.keep(connection)
+        if write.complained:
+            write.complain(self._all_complaints(method, every, kernel))
         return write.result()
+
+    def _all_complaints(
+        self, method: str, routes: Sequence[RouteLike], kernel: str | None
+    ) -> Sequence[NldError]:
+        """As ``_complaints``; none where the daemon has no room to be asked."""
+        try:
+            return self._complaints(method, routes, kernel)
+        except LimitExceeded:
+            return ()
+
+    def _complaints(self, method: str, routes: Sequence[RouteLike], kernel: str | None) -> Sequence[NldError]:
+        from nld.client.check import Check  # noqa: PLC0415 (most programs need it not)
+
+        check = Check(routes, method.rpartition(".")[2].lower(), kernel)
+        for question in check.questions():
+            try:
+                answer = self._ask(encode_call(methods.VALIDATE, question))
+            except LimitExceeded as error:
+                answer = error
+            check.absorb(answer)
+        return check.found

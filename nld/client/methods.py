@@ -5,8 +5,10 @@ Does not belong here: the daemon's side of the same (``nld.control.routes``); th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+
+from nld.client.protocol import Destination, FilterLike
 
 ADD: Final = "io.nld.Add"
 APPEND: Final = "io.nld.Append"
@@ -14,6 +16,7 @@ PREPEND: Final = "io.nld.Prepend"
 REPLACE: Final = "io.nld.Replace"
 CHANGE: Final = "io.nld.Change"
 DELETE: Final = "io.nld.Delete"
+VALIDATE: Final = "io.nld.Validate"
 GET: Final = "io.nld.Get"
 LOOKUP: Final = "io.nld.Lookup"
 LIST: Final = "io.nld.List"
@@ -32,7 +35,7 @@ def write(*, takeover: bool, kernel: str | None) -> dict[str, Any]:
 
 
 def get(
-    key: str | Mapping[str, Any],
+    key: Destination | Mapping[str, Any],
     *,
     table: str | int | None,
     metric: int | None,
@@ -41,14 +44,14 @@ def get(
     kernel: str | None,
 ) -> dict[str, Any]:
     """The parameters of Get; ``key`` is a destination or a whole key."""
-    parts: dict[str, Any] = {"dst": key} if isinstance(key, str) else dict(key)
+    parts: dict[str, Any] = dict(key) if isinstance(key, Mapping) else {"dst": key}
     named = {"table": table, "metric": metric, "tos": tos}
     parts |= {name: value for name, value in named.items() if value is not None}
     return {"key": parts, "form": form, "kernel": kernel}
 
 
 def lookups(
-    addresses: str | Sequence[str],
+    addresses: Destination | Iterable[Destination],
     options: Mapping[str, Any],
     *,
     form: str | None,
@@ -59,14 +62,16 @@ def lookups(
     ``from_`` in the options stands for ``from``, which Python keeps for itself.
     """
     named = {("from" if name == "from_" else name): value for name, value in options.items()}
-    listed = [addresses] if isinstance(addresses, str) else list(addresses)
+    listed = (
+        list(addresses) if isinstance(addresses, Iterable) and not isinstance(addresses, str) else [addresses]
+    )
     for start in range(0, max(len(listed), 1), LOOKUP_ADDRESSES):
         part = listed[start : start + LOOKUP_ADDRESSES]
         yield {"addresses": part, **named, "form": form, "kernel": kernel}
 
 
 def list_(
-    filter: Mapping[str, Any] | None,  # noqa: A002 - the parameter's name on the wire
+    filter: FilterLike | None,  # noqa: A002 - the parameter's name on the wire
     *,
     form: str | None,
     with_table: bool | None,
@@ -82,7 +87,7 @@ def list_(
 
 
 def watch(
-    filter: Mapping[str, Any] | None,  # noqa: A002 - the parameter's name on the wire
+    filter: FilterLike | None,  # noqa: A002 - the parameter's name on the wire
     *,
     cursor: str | None,
     snapshot: bool | None,

@@ -12,9 +12,22 @@ Does not belong here: sockets, event loops, timeouts (``blocking.py``, ``asynchr
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypeAlias, TypedDict, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    runtime_checkable,
+)
 
 from nld.errors import (
     WIRE_ERRORS,
@@ -22,8 +35,10 @@ from nld.errors import (
     InvalidRecord,
     LimitExceeded,
     NldError,
+    NoAnswer,
     PermissionDenied,
     ProtocolBroken,
+    Unreachable,
     Unsupported,
     from_parameters,
 )
@@ -38,6 +53,8 @@ ENDS: Final = (ConnectionFailed, ProtocolBroken, LimitExceeded)
 """Errors after which a connection is of no more use."""
 TIMEOUT: Final = 45.0
 """Seconds to wait for a reply by default (sd-varlink: 45 s)."""
+LONGEST_TIMEOUT: Final = 1e9
+"""Seconds that a time-out may have, some thirty years: event loops and the kernel count in smaller units."""
 
 _PARAMETERS = b'{"parameters":'
 _CONTINUES = b',"continues":true}'
@@ -45,6 +62,9 @@ _SERVICE = "org.varlink.service."
 _ABSENT = frozenset(
     _SERVICE + name for name in ("InterfaceNotFound", "MethodNotFound", "MethodNotImplemented")
 )
+
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -55,26 +75,36 @@ class Dumpable(Protocol):
         """The model as JSON-ready values."""
 
 
-Route: TypeAlias = dict[str, Any]
-"""A route as ``ip -j route`` prints it."""
 Answers: TypeAlias = list[dict[str, Any]]
 """Answers of a look-up, one for each address."""
-RouteLike: TypeAlias = Mapping[str, Any] | Dumpable
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+    from nld.client.route import Filter, Route
+
+Destination: TypeAlias = "str | IPv4Address | IPv6Address | IPv4Network | IPv6Network"
+"""An address or prefix."""
+RouteLike: TypeAlias = "Route | Mapping[str, Any] | Dumpable"
 """What is taken for a route."""
+FilterLike: TypeAlias = "Filter | Mapping[str, Any]"
+"""What is taken for a filter."""
 
 
 class Change(TypedDict):
     """One change of a route.
 
-    ``event``       ``new``, ``append``, ``replace`` or ``delete``.
+    ``event``       ``new``, ``replace`` or ``delete``. There may be several routes with one key: ``new``
+                    does not say that there was none.
     ``route``       the route after the change; for ``delete`` the route that was.
+    ``previous``    with ``replace``: the route in whose place it is now.
     ``generation``  number of the change, growing.
     ``port_id``     netlink address of whoever made it, if known.
     ``cause``       why a route went that nobody deleted, such as ``link down``.
     """
 
-    event: str
+    event: Literal["new", "replace", "delete"]
     route: Route
+    previous: NotRequired[Route]
     generation: int
     port_id: NotRequired[int]
     cause: NotRequired[str]
@@ -86,11 +116,11 @@ class Watched(TypedDict):
     ``kind``     ``snapshot``: ``routes`` is a part of what is there; ``synced``: the snapshot is
                  complete; ``changes``: ``changes`` happened, in order; ``resync``: notifications were
                  lost, forget the state, a new snapshot follows.
-    ``cursor``   where to resume a later watch.
+    ``cursor``   with ``synced`` and ``changes``: where to resume a later watch.
     """
 
-    kind: str
-    cursor: str
+    kind: Literal["snapshot", "synced", "changes", "resync"]
+    cursor: NotRequired[str]
     routes: NotRequired[list[Route]]
     changes: NotRequired[list[Change]]
 
@@ -102,11 +132,63 @@ class Reply(NamedTuple):
     continues: bool
 
     def values(self) -> dict[str, Any]:
-        """The parameters, parsed."""
-        values = json.loads(self.text)
+        """The parameters, parsed. Raises ProtocolBroken."""
+        values = parse_json(self.text)
         if not isinstance(values, dict):
             raise ProtocolBroken("the parameters of a reply are not a JSON object")
         return values
+
+    def parameter(self, name: str, kind: type[T]) -> T:
+        """One parameter, which must be there and of this type. Raises ProtocolBroken."""
+        value = self.values().get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ProtocolBroken(f"the reply's {name} is not what it should be: {str(value)[:60]!r}")
+        return value
+
+
+Absorb: TypeAlias = Callable[[Reply | NldError], None]
+"""What takes an answer."""
+
+
+def parse_json(text: bytes) -> Any:
+    """JSON that the other side sent. Raises ProtocolBroken for whatever it cannot be read as."""
+    try:
+        return _DECODER.decode(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:120]
+        raise ProtocolBroken(f"not a Varlink reply: {text[:60]!r}: {why}") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+
+
+def patience(timeout: float | None) -> float | None:
+    """A time-out as it is taken everywhere: seconds, or None for ever.
+
+    Raises TypeError for what is not a number, and ValueError for what is not above 0 and at most
+    ``LONGEST_TIMEOUT``.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds, or None to wait for ever; not {timeout!r}")
+    if not 0 < timeout <= LONGEST_TIMEOUT:
+        raise ValueError(
+            f"timeout must be above 0 and at most {LONGEST_TIMEOUT:.0f} seconds, or None to wait for ever;"
+            f" not {timeout!r}"
+        )
+    return float(timeout)
 
 
 def default_socket() -> str:
@@ -145,7 +227,12 @@ def dump(value: Any) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is neither a mapping, a record, nor a plain JSON value")
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), default=dump, allow_nan=False, check_circular=False)
+def _plain(value: Any) -> Any:
+    """What JSON has in the place of an object: the text of an address or network of ``ipaddress``."""
+    return str(value) if type(value).__module__ == "ipaddress" else dump(value)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=False, check_circular=False)
 
 
 class ReplyDecoder:
@@ -193,12 +280,13 @@ def decode_reply(frame: bytes) -> Reply:
             return Reply(frame[len(_PARAMETERS) : -len(_CONTINUES)], True)
         if frame.endswith(b"}}"):
             return Reply(frame[len(_PARAMETERS) : -1], False)
-    try:
-        reply = json.loads(frame)
-        parameters = reply.get("parameters") or {}
-        error = reply.get("error")
-    except (ValueError, AttributeError, RecursionError) as cause:
-        raise ProtocolBroken(f"not a Varlink reply: {frame[:60]!r}") from cause
+    reply = parse_json(frame)
+    parameters = reply.get("parameters") if isinstance(reply, dict) else 0
+    if parameters is None:
+        parameters = {}
+    if not isinstance(parameters, dict):
+        raise ProtocolBroken(f"not a Varlink reply: {frame[:60]!r}")
+    error = reply.get("error")
     if error is not None:
         raise error_of(str(error), parameters)
     return Reply(encode_json(parameters), bool(reply.get("continues")))
@@ -207,7 +295,10 @@ def decode_reply(frame: bytes) -> Reply:
 def error_of(name: str, parameters: Mapping[str, Any]) -> NldError:
     """The error of nld.errors for a Varlink error."""
     if name in WIRE_ERRORS:
-        return from_parameters(name, parameters)
+        error = from_parameters(name, parameters)
+        if not error.failures and error.index is not None:
+            error.failures = ({"error": error.name, **error.parameters()},)
+        return error
     message = str(parameters.get("message") or f"the daemon answers {name} {dict(parameters) or ''}".strip())
     if name == _SERVICE + "InvalidParameter":
         return InvalidRecord(message, field=str(parameters.get("parameter", "")))
@@ -218,7 +309,7 @@ def error_of(name: str, parameters: Mapping[str, Any]) -> NldError:
     return ProtocolBroken(message)
 
 
-def unreachable(path: str, error: OSError) -> ConnectionFailed:
+def unreachable(path: str, error: OSError) -> Unreachable:
     """Why a connection could not be made, and how to go on."""
     words = error.strerror or str(error)
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):
@@ -228,16 +319,30 @@ def unreachable(path: str, error: OSError) -> ConnectionFailed:
         )
     elif isinstance(error, PermissionError):
         advice = "this user may not open the socket"
-    elif isinstance(error, TimeoutError):
-        advice = "the daemon does not answer"
+    elif isinstance(error, BlockingIOError | TimeoutError):  # the queue of listen(2) stayed full
+        words = "timed out" if isinstance(error, BlockingIOError) else words or "timed out"
+        advice = "the daemon takes no new connections at the moment"
     else:
         advice = f"is it nld's socket? {SOCKET_VARIABLE} names another"
-    return ConnectionFailed(f"cannot reach nld at {path}: {words}; {advice}", operation="connect")
+    return Unreachable(f"cannot reach nld at {path}: {words}; {advice}", operation="connect")
 
 
-def broken(path: str, why: str) -> ConnectionFailed:
-    """A connection that ended in the middle of a call."""
-    return ConnectionFailed(f"the connection to nld at {path} {why}; whether the call was done is not known")
+def unsent(path: str, why: str) -> Unreachable:
+    """A call that did not go out, not wholly at least; the daemon does nothing of the like."""
+    return Unreachable(f"the connection to nld at {path} {why}; nothing of the call was done")
+
+
+def unanswered(path: str, why: str) -> NoAnswer:
+    """A connection that ended, or took too long, in the middle of a call."""
+    return NoAnswer(f"the connection to nld at {path} {why}; whether the call was done is not known")
+
+
+def too_long(error: LimitExceeded, index: int) -> LimitExceeded:
+    """A call was too long for one record, which is the caller's with this index: the error says so."""
+    error.index, error.field = index, f"routes[{index}]"
+    error.message = f"routes[{index}]: {error.message}"
+    error.args = (error.message,)
+    return error
 
 
 def array_of(reply: Reply, name: str) -> bytes:
@@ -245,7 +350,7 @@ def array_of(reply: Reply, name: str) -> bytes:
     prefix = b'{"%b":' % name.encode("ascii")
     if reply.text.startswith(prefix + b"[") and reply.text.endswith(b"]}"):
         return reply.text[len(prefix) : -1]
-    return encode_json(reply.values().get(name, []))
+    return encode_json(reply.parameter(name, list))
 
 
 def as_list(routes: RouteLike | Iterable[RouteLike]) -> list[RouteLike]:

@@ -14,7 +14,7 @@ Does not belong here: answering (``connection.py``), what methods do.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,15 @@ from pydantic_core import from_json, to_json
 
 from nld.control.alike import Alike
 from nld.control.interface import Call, Interface, Method, RefusalError, Stream
+from nld.control.messages import Elsewhere, ValidateParameters, WriteParameters
+from nld.control.portions import LONG, NoCallError, Portion, Portions, TooLongError
 from nld.control.reply import ServiceError
-from nld.errors import NldError
+from nld.errors import InvalidRecord, LimitExceeded, NldError
 from nld.records import invalid
+from nld.records.complaint import MAXIMUM, SHOWN, bounded
+from nld.records.many import Records
 from nld.records.peer import Peer
+from nld.traced import traced
 
 _METHOD_FIRST = re.compile(rb'\s*\{\s*"method"\s*:\s*"([A-Za-z0-9.-]{1,255})"')
 
@@ -66,6 +71,43 @@ class CallReader:
         """The call in a frame. Raises RefusalError."""
         return self._alike.read(frame, peer)
 
+    def read_long(self, frame: bytes, peer: Peer) -> Generator[None, None, Call]:
+        """As :meth:`read`, in short steps; for a frame from LONG bytes on, of a peer that may write.
+
+        A call that asks has no routes to be cut between: it is one portion, and no longer than that may be.
+        """
+        calls: list[Call] = []
+        routes = Records.none()
+        complaints = _Complaints()
+        try:
+            for portion in Portions(frame):
+                if portion is not None:
+                    try:
+                        calls[:] = [self._alike.read(portion.frame, peer)]
+                    except RefusalError as refusal:
+                        complaints.add(refusal, portion)
+                        if complaints.enough:
+                            break
+                    else:
+                        if isinstance(calls[0].method, Stream):
+                            return calls[0]
+                        read = _routes(calls[0])
+                        complaints.passed(read.destinations, portion)
+                        if not complaints.found:
+                            routes.join(read, goes_on=portion.goes_on)
+                yield
+        except TooLongError as error:
+            raise RefusalError(LimitExceeded(str(error), field="message_bytes"), broken=True) from None
+        except NoCallError as error:
+            raise RefusalError(_broken(str(error)), broken=True) from None
+        complaints.tell()
+        [call] = calls
+        if isinstance(call.parameters, ValidateParameters):
+            parameters: Any = call.parameters.model_copy(update={"routes": routes})
+        else:
+            parameters = Elsewhere(routes, call.parameters.takeover, call.parameters.kernel)
+        return Call(call.method, parameters, call.oneway)
+
     def _parse(self, frame: bytes, peer: Peer) -> Call:
         peeked = _METHOD_FIRST.match(frame)
         name = peeked[1] if peeked else None
@@ -77,6 +119,10 @@ class CallReader:
                 raise RefusalError(_visible(frame, self._unknown(name.decode())))
         method = entry.method
         _authorize(method, frame, peer)
+        longest = method.longest(peer)
+        if len(frame) > longest:
+            message = f"a call of {method.name} is at most {longest} bytes long"
+            raise RefusalError(_visible(frame, LimitExceeded(message, field="message_bytes")))
         try:
             call = entry.validator.validate_json(frame)
             parameters = call.parameters
@@ -91,7 +137,7 @@ class CallReader:
             raise RefusalError(_broken("oneway and more exclude each other", "oneway"), broken=True)
         if call.upgrade:
             raise RefusalError(_parameter("upgrade", "no method of this service upgrades the connection"))
-        if isinstance(method, Stream) and not call.more:
+        if isinstance(method, Stream) and not method.single and not call.more:
             raise RefusalError(None if call.oneway else ServiceError("ExpectedMore", {}))
         return Call(method, parameters, bool(call.oneway))
 
@@ -100,6 +146,55 @@ class CallReader:
         if interface in self._interfaces:
             return ServiceError("MethodNotFound", {"method": name})
         return ServiceError("InterfaceNotFound", {"interface": interface or name})
+
+
+def _routes(call: Call) -> Records:
+    """The routes of a call that writes or validates them, and at least one."""
+    takes = isinstance(call.parameters, WriteParameters | Elsewhere | ValidateParameters)
+    routes = call.parameters.routes if takes else None
+    if not isinstance(routes, Records) or not routes:
+        raise TooLongError(f"only a call with routes may be longer than {LONG} bytes")
+    return routes
+
+
+class _Complaints:
+    """What is wrong with the records of a long call, and how far it has been read."""
+
+    def __init__(self) -> None:
+        self.found: list[Mapping[str, Any]] = []
+        self._first: NldError | None = None
+        self._failed = 0
+        self._records = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether nobody looks for more."""
+        return len(self.found) >= MAXIMUM
+
+    def passed(self, destinations: Sequence[Any], portion: Portion) -> None:
+        """A portion was read, with these records."""
+        self._records += len(destinations) - portion.goes_on
+
+    def add(self, refusal: RefusalError, portion: Portion) -> None:
+        """A portion was refused; raises the refusal again where it is not for a record."""
+        error = refusal.error
+        if not isinstance(error, InvalidRecord) or error.index is None:
+            raise refusal
+        before = self._records
+        self.passed(from_json(portion.frame)["parameters"]["routes"], portion)
+        if portion.goes_on:
+            return  # the same is wrong with it as before
+        traced(error, lambda index, place: (before + index, place))
+        self._first = self._first or error
+        self._failed += error.failed or 1
+        self.found += error.failures or (error.parameters(),)
+
+    def tell(self) -> None:
+        """Raise what was found."""
+        if self._first is not None:
+            if len(self.found) > 1:
+                self._first.failed, self._first.failures = self._failed, tuple(self.found[:MAXIMUM])
+            raise RefusalError(self._first)
 
 
 def _authorize(method: Method | Stream, frame: bytes, peer: Peer) -> None:
@@ -129,9 +224,10 @@ def _explain(frame: bytes, method: Method | Stream) -> NldError | ServiceError:
         known = [info.alias or name for name, info in model.model_fields.items()]
         for name in parameters:
             if name not in known:
-                return _parameter(name, f"{method.name} has no such parameter; it has {_listed(known)}")
+                shown = name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..."
+                return _parameter(shown, f"{method.name} has no such parameter; it has {_listed(known)}")
     try:
-        model.model_validate_json(to_json(parameters))
+        model.model_validate_json(to_json(bounded(parameters)))
     except ValidationError as error:
         complaint = invalid(error, method.name.lower())
         field = complaint.field or "parameters"
@@ -163,4 +259,4 @@ def _parameter(name: str, message: str) -> ServiceError:
 
 
 def _broken(message: str, member: str = "message") -> ServiceError:
-    return _parameter(member, f"this is no Varlink call: {message}")
+    return _parameter(member, f"not a valid Varlink call: {message}")

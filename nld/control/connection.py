@@ -1,18 +1,17 @@
 """One connection: frames in, calls run one after the other, replies out in the same order.
 
-States, and what ends them:
+What it does is one of the states of ``state.py``.  When it may do it is decided by others: a frame is
+looked at when its user has a turn (``turns.py``), a call that holds much runs when there is room
+(``room.py``).
 
-    reading   no call runs; the next frame starts one
-    running   a task answers a call; input is kept until it is done, and reading stops when much is kept
-              (a prompt method with nothing to wait for has answered before there is a task)
-    closing   nothing more is read; what was written is flushed
-
-Flow control in both directions.  Input: while a call runs at most ``READ_AHEAD`` bytes and one read are
-taken from the socket.  Output: no frame is looked at and no stream is advanced while the transport
+Flow control in both directions.  Input: while something runs or waits at most ``READ_AHEAD`` bytes and one
+read are taken from the socket.  Output: no frame is looked at and no stream is advanced while the transport
 holds more than ``WRITE_AHEAD`` bytes that the peer has not read.
 
-A call that may have changed something is never cancelled, not even when its peer goes away; a stream
-ends with its connection.
+The end.  A peer that shuts its end down is answered whatever it sent before that, but for a stream without
+end, which then ends and is not begun.  One that hangs up is told nothing more: what only reads ends, and is
+not begun, what may change something is done all the same.  Both are noticed while nothing is read, too
+(``intake.py``).
 
 Does not belong here: limits over all connections (``budget.py``), the meaning of calls (``call.py``).
 """
@@ -20,93 +19,116 @@ Does not belong here: limits over all connections (``budget.py``), the meaning o
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import time
 import types
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, cast
 
-import structlog
-
-from nld.control.credentials import read_peer
+from nld.broker.pacing import Pause
 from nld.control.frame import FrameDecoder, FrameTooLongError
+from nld.control.intake import Ask
 from nld.control.interface import Call, Method, RefusalError, Stream
+from nld.control.portions import LONG
 from nld.control.reply import ServiceError, encode_error, encode_reply
-from nld.errors import InternalError, LimitExceeded, NldError
+from nld.control.state import RUNNING, End, State, Step
+from nld.errors import LimitExceeded, NldError
 from nld.records.peer import Peer
 
 if TYPE_CHECKING:
     from nld.control.server import Server
 
-READ_AHEAD = 64 * 1024
-"""Bytes of further input that are taken while a call runs (sd-varlink reads 64 KiB at a time)."""
+READ_AHEAD = 16 * 1024
+"""Bytes of further input that are taken while a call runs."""
 WRITE_AHEAD = 64 * 1024
 """Bytes of unread replies after which nothing more is produced for a peer."""
 PROMPT_BYTES = 4096
-"""Longest frame of a call that is answered within the turn of the loop that brought it."""
-
-_log = structlog.get_logger(__name__)
-_request_numbers = itertools.count(1)
+"""Longest frame of a call that is answered within the turn of the loop that brought it, and longest part of
+one that may take its time."""
 
 
 class Connection(asyncio.Protocol):
-    """The server's end of one connection. Made by ``Server``; knows its peer once it is connected."""
+    """The server's end of one connection. Made by ``Server``, which knows its peer."""
 
     __slots__ = (
-        "_answered", "_closing", "_decoder", "_eof", "_held", "_reading", "_server", "_task", "_transport",
-        "_writable", "peer",
+        "_answered", "_asks", "_decoder", "_descriptor", "_end", "_eof", "_held", "_reading", "_server",
+        "_since", "_state", "_task", "_transport", "_uid", "_writable", "_writes", "peer",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, peer: Peer, *, writes: bool) -> None:
+        limits = server.limits
         self._server = server
-        self._decoder = FrameDecoder(server.limits.message_bytes)
+        self._decoder = FrameDecoder(limits.message_bytes if writes else limits.reader_message_bytes)
+        self._writes = writes
+        self._state = State.IDLE
+        self._end = End.OPEN
+        self._eof = False
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
         self._answered = -math.inf
+        self._since = math.inf
         self._reading = True
         self._held = 0
-        self._eof = False
-        self._closing = False
-        self._transport: asyncio.Transport
-        self.peer: Peer
+        self._descriptor = -1
+        self._asks: Ask | None = None
+        self._transport: asyncio.Transport | None = None
+        self._uid = peer.uid
+        self.peer = peer
+
+    def __repr__(self) -> str:
+        return f"<{self._state.value}, its end is {self._end.name.lower()}, of {self.peer}>"
 
     # -- what the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Learn who it is; refuse politely when there are too many."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=WRITE_AHEAD)
-        try:
-            self.peer = read_peer(transport.get_extra_info("socket"))
-            self._decoder.limit = self._server.enter(self)
-        except LimitExceeded as error:
-            self._fail(error)
-        except OSError:  # the peer is gone already
-            self._transport.abort()
+        """Take the transport, unless the server has stopped meanwhile."""
+        made = self._transport = cast(asyncio.Transport, transport)
+        if self._state is State.CLOSED:
+            made.abort()
+            return
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        made.set_write_buffer_limits(high=WRITE_AHEAD)
+        self._server.loop.call_soon(self._take_in)  # the transport begins to read when this returns
+
+    def _take_in(self) -> None:
+        """Have the intake read from now on, and not the transport."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
+            over = self._eof or self._state is State.ENDING
+            self._asks = Ask.HANGUP if over else Ask.INPUT if self._reading else Ask.END
+            self._server.intakes.ask(self._uid, self._descriptor, self, self._asks)
 
     def data_received(self, data: bytes) -> None:
-        """Keep the input; look at it now when no call runs."""
-        if self._closing:
+        """Keep the input; look at it now when nothing runs and there is time."""
+        state = self._state
+        if state is State.IDLE and self._writable is None:
+            free = self._server.turns.free(self._uid)
+            frame = self._decoder.whole(data) if free else None
+            if frame is not None:
+                self._start(frame)
+                self._server.turns.worked()
+                return
+            self._decoder.feed(data)
+            if free:
+                self._advance()
+                self._server.turns.worked()
+            elif self._decoder.ready:
+                self._defer()
+        elif state is State.CLOSED or state is State.ENDING:
             return
-        idle = self._task is None and self._writable is None
-        frame = self._decoder.whole(data) if idle else None
-        if frame is not None:
-            self._start(frame)
-            return
-        self._decoder.feed(data)
-        if idle:
-            self._advance()
         else:
-            self._account()
+            self._decoder.feed(data)
+        self._account()
 
     def eof_received(self) -> bool:
-        """The peer will send nothing more. What it asked for is still answered, then the end."""
+        """The peer will send nothing more."""
         self._eof = True
-        task = self._task
-        if task is not None and task.get_name() == "endless":
-            task.cancel()
-        return task is not None or self._writable is not None
+        self._shut()
+        if self._state is State.IDLE and self._writable is None:
+            self._defer()
+        self._ask(Ask.HANGUP)
+        return True
 
     def pause_writing(self) -> None:
         """The peer does not read: produce nothing more."""
@@ -119,57 +141,106 @@ class Connection(asyncio.Protocol):
         if writable is not None:
             writable.set()
         self._account()
-        if self._task is None:
-            self._advance()
+        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the peer. A stream ends; a call that may change something is left to finish."""
-        self._closing = True
+        """Forget the peer. What only reads ends; a call that may change something is left to finish."""
+        self._end = End.GONE
         self._decoder.discard()
+        self._cancel()
+        self._step("close")
+        if self._asks is not None:
+            self._asks = None
+            self._server.intakes.forget(self._uid, self._descriptor)
         self._server.leave(self)
         if self._writable is not None:
             self._writable.set()
-        if self._task is not None and self._task.get_name() != "call":
-            self._task.cancel()
 
-    # -- what the server calls
+    # -- what the server and its parts call
+
+    def input_ends(self) -> None:
+        """The peer will send nothing more; not all that it sent is read yet."""
+        self._shut()
+        self._ask(Ask.HANGUP)
+
+    def hung_up(self, *, unread: bool) -> bool:
+        """Nobody reads what is sent. What is still to be read matters only where it may change something."""
+        if not self._writes or self._state is State.CLOSED:
+            self._end = End.GONE
+            self.abort()
+            return True
+        if unread:
+            return False
+        self._end = End.GONE
+        self._ask(Ask.NOTHING)
+        self._cancel()
+        return True
 
     @property
     def held(self) -> int:
         """Bytes held for this peer: input that is not a running call, and output that it has not read."""
-        return self._decoder.pending + self._transport.get_write_buffer_size()
+        written = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return self._decoder.pending + written
 
-    def evict(self) -> None:
+    @property
+    def stalled(self) -> bool:
+        """Whether the peer does not read what it asked for."""
+        return self._writable is not None
+
+    def overdue(self, began: float) -> bool:
+        """Whether a message of some length began to arrive before ``began`` and is still not there."""
+        return self._since < began and self._decoder.pending > PROMPT_BYTES and not self._decoder.ready
+
+    def evict(self, field: str = "partial_bytes", why: str = "") -> None:
         """Close, to free what it holds; with a typed error if the peer reads what it is sent."""
-        if self._writable is not None:
-            self._transport.abort()
+        if self._writable is not None or self._state in RUNNING:
+            self.abort()
             return
-        limit = self._server.limits.partial_bytes
-        message = f"messages half sent and replies not read hold more than {limit} bytes in all"
-        self._fail(LimitExceeded(message, field="partial_bytes"))
+        if not why:
+            limits = self._server.limits
+            why = (
+                "messages half sent and replies not read hold more than"
+                f" {min(limits.reader_bytes, limits.partial_bytes)} bytes in all"
+            )
+        self._fail(LimitExceeded(why, field=field))
 
     def stop(self) -> asyncio.Task[None] | None:
         """Take no further call; end a stream; return the task to wait for, if any."""
         self._decoder.discard()
-        self._closing = True
-        task = self._task
-        if task is None:
+        if self._state in {State.STREAMING, State.WATCHING}:
+            self._cancel()
+        self._step("close")
+        self._ask(Ask.HANGUP)
+        if self._state is State.CLOSED and self._transport is not None:
             self._transport.close()
-        elif task.get_name() != "call":
-            task.cancel()
-        return task
+        return self._task
 
     def abort(self) -> None:
         """Close now, without flushing."""
-        self._transport.abort()
+        self._ask(Ask.NOTHING)
+        if self._transport is not None:
+            self._transport.abort()
 
     # -- calls
 
+    def _defer(self) -> None:
+        """Look at the next message when this user has a turn."""
+        self._step("defer")
+        self._server.turns.soon(self._uid, self._due)
+
+    def _due(self) -> None:
+        if self._state is State.DUE:
+            self._step("turn")
+            if self._writable is None:
+                self._advance()
+
+    def _next(self) -> None:
+        """Nothing runs: go on with what has come meanwhile; others want to be served too."""
+        if self._state is State.IDLE and self._writable is None and (self._decoder.ready or self._eof):
+            self._defer()
+
     def _advance(self) -> None:
-        """Start the next call, if there is a whole frame and room for its reply."""
-        if self._closing:
-            self._transport.close()
-            return
+        """Start the next call, if there is a whole frame."""
         try:
             frame = self._decoder.take()
         except FrameTooLongError as error:
@@ -184,29 +255,43 @@ class Connection(asyncio.Protocol):
         self._account()
 
     def _start(self, frame: bytes) -> None:
-        loop = self._server.loop
+        self._since = math.inf
+        if self._writes and len(frame) >= LONG:
+            self._step("write")
+            self._task = self._server.loop.create_task(self._answer_long(frame))
+            return
         try:
             call = self._server.service.read(frame, self.peer)
         except RefusalError as refusal:
-            if refusal.broken:
-                self._fail(refusal.error)
-                return
-            if refusal.error is not None:
-                self._transport.write(encode_error(refusal.error))
-            if self._decoder.pending or self._eof:  # one refusal a turn: others want to be served too
-                loop.call_soon(self._resume)
+            if not self._refuse(refusal):
+                self._next()
             return
         method = call.method
+        if self._end is not End.OPEN and not self._may_begin(method):
+            return
         if isinstance(method, Stream):
-            name = "endless" if method.last is None else "stream"
-            self._task = loop.create_task(self._stream(call, method), name=name)
-        elif method.prompt and len(frame) <= PROMPT_BYTES:
+            endless = method.last is None and not method.single
+            self._step("watch" if endless else "ask" if method.single else "stream")
+            self._task = self._server.loop.create_task(self._stream(call, method))
+            return
+        self._step("write" if method.changes else "ask")
+        if method.prompt and len(frame) <= PROMPT_BYTES:
             came = time.monotonic()
             self._answer_at_once(call, method)
             if self._task is None:
                 self._answered = self._server.linger.answered(self._answered, came)
         else:
-            self._task = loop.create_task(self._answer(call, method), name="call")
+            self._task = self._server.loop.create_task(self._answer(call, method))
+
+    def _may_begin(self, method: Method | Stream) -> bool:
+        """Whether a call begins although the peer's end is not open; if not, go on without it."""
+        if isinstance(method, Stream) and method.last is None and not method.single:
+            self._close()
+            return False
+        if self._end is End.GONE and not (isinstance(method, Method) and method.changes):
+            self._next()
+            return False
+        return True
 
     def _answer_at_once(self, call: Call, method: Method) -> None:
         """Run a call as far as it gets without waiting: mostly to its end, a turn of the loop earlier."""
@@ -215,86 +300,136 @@ class Connection(asyncio.Protocol):
             waits_for = answer.send(None)
         except StopIteration:
             return
-        self._task = self._server.loop.create_task(_rest(answer, waits_for), name="call")
+        self._task = self._server.loop.create_task(rest(answer, waits_for))
 
-    def _resume(self) -> None:
-        if self._task is None and self._writable is None and not self._transport.is_closing():
-            self._advance()
+    def _refuse(self, refusal: RefusalError) -> bool:
+        """Say why a frame is not answered by its method; whether the connection ends with it."""
+        if refusal.broken:
+            self._fail(refusal.error)
+        elif refusal.error is not None:
+            self._write(encode_error(refusal.error))
+        return refusal.broken
+
+    async def _answer_long(self, frame: bytes) -> None:
+        """Read a long call in short steps, for each of which its user has a turn; then run it."""
+        reading = self._server.service.read_long(frame, self.peer)
+        try:
+            while True:
+                await self._server.turns.turn(self._uid)
+                next(reading)
+        except StopIteration as end:
+            call: Call = end.value
+        except RefusalError as refusal:
+            self._refuse(refusal)
+            self._done("done")
+            return
+        except Exception as error:  # noqa: BLE001 - as below
+            self._write(encode_error(self._server.bugs.tell(error, "a long call", self.peer)))
+            self._done("done")
+            return
+        del frame, reading
+        method = call.method
+        if isinstance(method, Method) and method.changes:
+            await self._answer(call, method)
+        elif self._end is End.GONE or self._state is not State.WRITING:
+            self._done("done")
+        else:
+            self._step("ask")  # a look-up of many addresses, or many routes to be checked
+            await (self._answer(call, method) if isinstance(method, Method) else self._stream(call, method))
 
     async def _answer(self, call: Call, method: Method) -> None:
         try:
             frame = encode_reply(await method.handler(self.peer, call.parameters))
         except (NldError, ServiceError) as error:
             frame = encode_error(error)
+        except asyncio.CancelledError:
+            self._done("done")
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the daemon
-            frame = encode_error(self._bug(error, method))
+            frame = encode_error(self._server.bugs.tell(error, method.name, self.peer))
         if not call.oneway:
             self._write(frame)
-        self._done()
+        self._done("done")
 
     async def _stream(self, call: Call, method: Stream) -> None:
+        server, uid, size = self._server, self._uid, method.holds(call.parameters)
         replies = method.handler(self.peer, call.parameters)
+        end: Step = "done"
         try:
+            await server.room.take(self, size)
+            await server.turns.turn(uid)
             async for reply in replies:
-                if not self._write(encode_reply(reply, continues=True)):
-                    return
-                await self._room()
-            if method.last is None:
-                self._closing = True
-            else:
+                if isinstance(reply, Pause):
+                    if reply.until is not None:
+                        server.room.give(self)
+                        await reply.until()
+                        await server.room.take(self, size)
+                else:
+                    if not call.oneway:
+                        self._write(encode_reply(reply, continues=not method.single))
+                    if self._writable is not None:
+                        await self._writable.wait()
+                await server.turns.turn(uid)
+            if method.last is not None:
                 self._write(encode_reply(method.last))
         except (NldError, ServiceError) as error:
-            self._write(encode_error(error))
+            end = "fail"
+            if not call.oneway:
+                self._write(encode_error(error))
         except asyncio.CancelledError:
-            self._closing = True
+            pass
         except Exception as error:  # noqa: BLE001 - as above
-            self._write(encode_error(self._bug(error, method)))
+            end = "fail"
+            self._write(encode_error(server.bugs.tell(error, method.name, self.peer)))
         finally:
             await replies.aclose()
-            self._done()
+            server.room.give(self)
+            self._done(end)
 
-    async def _room(self) -> None:
-        """Wait until the peer has read enough; at the least, give others a turn."""
-        if self._writable is None:
-            await asyncio.sleep(0)
-        else:
-            await self._writable.wait()
-
-    def _done(self) -> None:
-        at_once = self._task is None
+    def _done(self, step: Step) -> None:
         self._task = None
-        if self._closing:
+        self._step(step)
+        if self._state is State.CLOSED:
             self._close()
-        elif at_once:
-            if self._decoder.pending or self._eof:  # others want to be served too
-                self._server.loop.call_soon(self._resume)
-        elif self._writable is None:
-            self._advance()
-
-    def _bug(self, error: Exception, method: Method | Stream) -> InternalError:
-        request = f"{method.name} #{next(_request_numbers)}"
-        _log.error("control.bug", request=request, uid=self.peer.uid, pid=self.peer.pid, exc_info=error)
-        return InternalError(f"nld has a bug: {type(error).__name__}; its log says more", operation=request)
+        else:
+            self._next()
+            self._account()
 
     # -- output and ends
 
-    def _write(self, frame: bytes) -> bool:
-        """Send a frame, unless the connection is gone; say whether it was taken."""
-        if self._transport.is_closing():
-            return False
-        self._transport.write(frame)
-        return True
+    def _write(self, frame: bytes) -> None:
+        """Send a frame, unless nobody will read it."""
+        if self._end is not End.GONE and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame)
+
+    def _shut(self) -> None:
+        """The peer's input ends somewhere; a stream without end does now."""
+        if self._end is End.OPEN:
+            self._end = End.SHUT
+        if self._state is State.WATCHING:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """End what runs, unless it may have changed something."""
+        if self._task is not None and self._state in {State.ASKING, State.STREAMING, State.WATCHING}:
+            # Not before its first step: a task that never ran would never say that it is done.
+            self._server.loop.call_soon(self._task.cancel)
+
+    def _step(self, step: Step) -> None:
+        self._state = self._state.after(step)
 
     def _fail(self, error: NldError | ServiceError | None) -> None:
         """Say why, and end the connection: what follows in the input cannot be trusted."""
-        if error is not None and not self._transport.is_closing():
-            self._transport.write(encode_error(error))
+        if error is not None:
+            self._write(encode_error(error))
         self._close()
 
     def _close(self) -> None:
-        self._closing = True
         self._decoder.discard()
-        self._transport.close()
+        self._step("close")
+        self._ask(Ask.HANGUP)
+        if self._transport is not None:
+            self._transport.close()
         self._account()
 
     def _account(self) -> None:
@@ -302,16 +437,30 @@ class Connection(asyncio.Protocol):
         pending = self._decoder.pending
         if not pending and not self._held and self._reading and self._writable is None:
             return  # as it was
-        busy = self._task is not None or self._writable is not None
-        reading = not (busy and pending > READ_AHEAD)
-        if reading is not self._reading and not self._transport.is_closing():
-            self._reading = reading
-            (self._transport.resume_reading if reading else self._transport.pause_reading)()
+        if pending and self._since == math.inf:
+            self._since = self._server.loop.time()
+        busy = self._state is not State.IDLE or self._writable is not None
+        self._read_on(not (busy and pending > READ_AHEAD))
         self._held = pending if self._writable is None else self.held
         self._server.hold(self, self._held)
 
+    def _read_on(self, reading: bool) -> None:
+        if reading is self._reading or self._eof or self._state is State.CLOSED:
+            return
+        self._reading = reading
+        if reading:
+            self._ask(Ask.INPUT)
+        else:
+            self._ask((Ask.END, Ask.HANGUP, Ask.NOTHING)[self._end])
 
-async def _rest(begun: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    def _ask(self, what: Ask) -> None:
+        """Ask the intake for this from now on."""
+        if self._asks is not None and self._asks is not what:
+            self._asks = what
+            self._server.intakes.ask(self._uid, self._descriptor, self, what)
+
+
+async def rest(begun: Coroutine[Any, Any, None], waits_for: Any) -> None:
     """The rest of a coroutine that was begun outside of a task and now waits for something."""
     await _steps(begun, waits_for)
 

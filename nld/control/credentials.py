@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -35,9 +36,14 @@ class SocketOptions(Protocol):
 
 
 def read_peer(connection: SocketOptions) -> Peer:
-    """The peer of a connected Unix socket. Raises OSError when it is not one."""
+    """The peer of a connected Unix socket, but for its unit. Raises OSError when it is not one."""
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return Peer(uid=uid, gid=gid, pid=pid, groups=_groups(connection), unit=_unit(connection, pid))
+    return Peer(uid=uid, gid=gid, pid=pid, groups=_groups(connection))
+
+
+def with_unit(peer: Peer, connection: SocketOptions) -> Peer:
+    """The peer with its unit. That takes as long as a call: it is for those whose calls are logged."""
+    return replace(peer, unit=_unit(connection, peer.pid))
 
 
 def _groups(connection: SocketOptions) -> tuple[int, ...]:

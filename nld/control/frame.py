@@ -49,6 +49,18 @@ class FrameDecoder:
         """Bytes held: unread frames and the unfinished one."""
         return len(self._buffer)
 
+    @property
+    def ready(self) -> bool:
+        """Whether ``take`` has something: a whole frame, or that one is too long."""
+        if self._too_long:
+            return False
+        buffer = self._buffer
+        if self._scanned < len(buffer) and buffer[self._scanned] == 0:
+            return True
+        end = buffer.find(NUL, self._scanned)
+        self._scanned = len(buffer) if end < 0 else end
+        return end >= 0 or len(buffer) > self.limit
+
     def feed(self, data: bytes) -> None:
         """Append what was received. Bytes after an over-long frame are dropped."""
         if not self._too_long:

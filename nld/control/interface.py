@@ -8,6 +8,7 @@ Does not belong here: reading calls (``call.py``), running them (``connection.py
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from nld.broker.pacing import Pause
 from nld.control.description import describe
 from nld.control.reply import RawReply, Reply, ServiceError
 from nld.errors import NldError
@@ -35,6 +37,26 @@ def anyone(peer: Peer) -> None:
     """The authorisation of a method that every peer may call."""
 
 
+QUESTION_BYTES = 16 * 1024
+"""The longest call that asks something: what is parsed in some milliseconds, with everything in it wrong."""
+STREAM_BYTES = 256 * 1024
+"""What a stream holds: some rows, a reply of them, and what of it the peer has not read."""
+
+
+def questions(peer: Peer) -> int:
+    """How long a call may be that asks something."""
+    return QUESTION_BYTES
+
+
+def unbounded(peer: Peer) -> int:
+    """How long a call may be that is bounded by its message alone."""
+    return sys.maxsize
+
+
+def _a_stream(parameters: Any) -> int:
+    return STREAM_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method with one reply.
@@ -47,6 +69,9 @@ class Method:
                     not call cannot make the daemon work; raises nld.errors.PermissionDenied.
     ``about``       documentation for the interface description; paragraphs are kept.
     ``prompt``      the handler seldom waits, and needs no task of its own before it does.
+    ``changes``     it may change something: it is never cancelled, not even when its peer goes away. Any
+                    other ends with its peer.
+    ``longest``     bytes of a peer's call, at the most; what is longer is not parsed.
     """
 
     name: str
@@ -56,25 +81,33 @@ class Method:
     authorize: Callable[[Peer], None] = anyone
     about: str = ""
     prompt: bool = False
+    changes: bool = False
+    longest: Callable[[Peer], int] = questions
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A method with many replies; it is refused with ExpectedMore unless the call sets ``more``.
+    """A method that takes many turns; it is refused with ExpectedMore unless the call sets ``more``.
 
     The fields are those of ``Method``, except:
-    ``handler``  yields the replies. It is asked for the next only after the peer took the last.
+    ``handler``  yields the replies, and pauses where it has none yet. It is asked for the next only after
+                 the peer took the last. Each step is short.
     ``last``     the final reply, sent without ``continues`` when the handler is exhausted. None for an
                  endless stream: its end closes the connection, and so does the peer's end of input.
+    ``single``   there is one reply, which takes many turns to make; ``more`` is not needed, ``last`` unused.
+    ``holds``    bytes that a call with these parameters makes the daemon hold, at the most.
     """
 
     name: str
     parameters: type[Parameters]
     reply: type[BaseModel]
-    handler: Callable[[Peer, Any], AsyncGenerator[Reply, None]]
+    handler: Callable[[Peer, Any], AsyncGenerator[Reply | Pause, None]]
     last: RawReply | None = None
     authorize: Callable[[Peer], None] = anyone
     about: str = ""
+    single: bool = False
+    holds: Callable[[Any], int] = _a_stream
+    longest: Callable[[Peer], int] = questions
 
 
 @dataclass(slots=True)

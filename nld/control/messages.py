@@ -8,7 +8,7 @@ Does not belong here: records (``nld.records``), and what the methods do (``rout
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
@@ -45,6 +45,17 @@ class Elsewhere(NamedTuple):
     routes: Records
     takeover: bool | None
     kernel: Kernel | None
+
+
+class ValidateParameters(Parameters):
+    """Of Validate."""
+
+    routes: Annotated[Sequence[RouteRecord], PlainValidator(Records.read)]
+    """The routes, as for a method that writes."""
+    operation: Literal["add", "append", "prepend", "replace", "change", "delete"] | None = None
+    """What would be done with them. Default add."""
+    kernel: Kernel | None = None
+    """The kernel's routing table manager. Default as configured."""
 
 
 class GetParameters(Parameters):
@@ -90,13 +101,20 @@ class LookupParameters(Parameters):
     kernel: Kernel | None = None
     """The kernel's routing table manager. Default as configured."""
 
-    def questions(self) -> list[LookupQuestion]:
-        """A question for each address. Raises InvalidRecord where they contradict each other."""
+    def questions(self) -> Iterator[LookupQuestion]:
+        """A question for each address, made when it is asked for.
+
+        Raises InvalidRecord where the parameters contradict each other, for any of them.
+        """
         rest = {name: getattr(self, name) for name in LookupQuestion.model_fields if name != "address"}
+        samples: dict[bool, LookupQuestion] = {}
         try:
-            return [LookupQuestion(address=address, **rest) for address in self.addresses]
+            for address in self.addresses:
+                if (":" in address) not in samples:
+                    samples[":" in address] = LookupQuestion(address=address, **rest)
         except ValidationError as error:
             raise invalid(error, "lookup") from None
+        return (samples[":" in address].model_copy(update={"address": address}) for address in self.addresses)
 
 
 class ListParameters(Parameters):
@@ -148,6 +166,12 @@ class WriteReply(BaseModel):
     """How many routes were done."""
 
     done: int
+
+
+class ValidateReply(BaseModel):
+    """How many routes would be written."""
+
+    valid: int
 
 
 class RoutesReply(BaseModel):
@@ -253,6 +277,8 @@ class KernelStatus(BaseModel):
     """Number of the latest change of its routes."""
     resyncs: int | None = None
     """How often everything was read again, because notifications were lost."""
+    hidden: str | None = None
+    """Why the kernel cannot show all of its routes now, so that nld does not know them all either."""
     version: str | None = None
     """Of the module."""
     abi: int | None = None

@@ -10,13 +10,16 @@ Does not belong here: decisions (the broker's and the policy's), framing (``repl
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
 from pydantic_core import to_json
 
-from nld.control.interface import Interface, Method, NoParameters, Stream
+from nld.broker.pacing import Pause
+from nld.control.budget import READER_MESSAGE_BYTES
+from nld.control.interface import QUESTION_BYTES, Interface, Method, NoParameters, Stream, unbounded
 from nld.control.messages import (
     Elsewhere,
     ErrorParameters,
@@ -29,11 +32,14 @@ from nld.control.messages import (
     ReleaseParameters,
     RoutesReply,
     StatusReply,
+    ValidateParameters,
+    ValidateReply,
     WatchParameters,
     WatchReply,
     WriteParameters,
     WriteReply,
 )
+from nld.control.portions import LONGEST, PORTION
 from nld.control.reply import RawReply, Reply
 from nld.errors import INTERFACE, WIRE_ERRORS, PermissionDenied
 from nld.kernel.table import Operation
@@ -54,13 +60,22 @@ class Broker(Protocol):
     ) -> int:
         """Write records; the number of routes done."""
 
+    async def validate(
+        self,
+        peer: Peer,
+        operation: Operation,
+        records: Sequence[RouteRecord],
+        kernel: str | None = None,
+    ) -> int:
+        """Check records and write nothing; the number of routes."""
+
     async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
         """JSON array of the routes with a key."""
 
-    async def lookup(
-        self, peer: Peer, questions: list[LookupQuestion], form: str, kernel: str | None = None
-    ) -> bytes:
-        """JSON array of the answers."""
+    def lookup(
+        self, peer: Peer, questions: Iterable[LookupQuestion], form: str, kernel: str | None = None
+    ) -> AsyncIterator[bytes | Pause]:
+        """One JSON array of the answers."""
 
     def list(
         self,
@@ -69,7 +84,7 @@ class Broker(Protocol):
         form: str,
         with_table: bool | None,
         kernel: str | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[bytes | Pause]:
         """JSON arrays of routes, bounded."""
 
     def watch(  # noqa: PLR0917 - the broker's order
@@ -80,7 +95,7 @@ class Broker(Protocol):
         snapshot: bool,
         form: str,
         kernel: str | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[bytes | Pause]:
         """JSON objects, each the parameters of one reply of Watch."""
 
     async def status(self, peer: Peer) -> dict[str, Any]:
@@ -93,14 +108,25 @@ class Broker(Protocol):
         """Let go of a kernel table."""
 
 
-ABOUT = """\
+ANSWER_BYTES = 1024
+"""An address and its answer, in the daemon's memory; most take less."""
+
+ABOUT = f"""\
 The routes of this Linux host: create, read, update, delete, look up, watch.
 
 A route is what "ip -j route" prints. Every error has the same parameters: message, a sentence for
 people; fault, who must act; operation; key, the route's; field, the path of what is wrong, such as
 routes[3].gateway; index and destination_index, its place in the call; errno, by name; extack, the
 kernel's own words; done, how many routes were written all the same; failed, how many were not, and
-failures, the parameters of each of these (at most 100).
+failures, the parameters of each of these (at most 100). Of a call that is refused for its records, failed
+is the number of complaints; when it is larger than that of the failures, there are more.
+
+Limits, in bytes, beyond which a call gets LimitExceeded with the field message_bytes. A message is at
+most limits.message_bytes of the configuration long (16777216 by default), and from who may not write
+{READER_MESSAGE_BYTES}. A call that writes has in it as many routes as fit, but at most {LONGEST} bytes
+besides them, and each route at most {LONGEST} besides its destinations. The same holds for Validate
+from who may write; from others such a call has at most {PORTION}. A call of Lookup has at most {LONGEST},
+any other {QUESTION_BYTES}.
 """
 
 
@@ -110,6 +136,9 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
     ``may_write``  whether a peer may call the methods that write; asked before its parameters are
                    looked at. Everybody may call the others.
     """
+
+    def of_validate(peer: Peer) -> int:
+        return sys.maxsize if may_write(peer) else PORTION
 
     def writers_only(peer: Peer) -> None:
         if not may_write(peer):
@@ -123,42 +152,57 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             return RawReply(b"%d" % done, "done")
 
         name = operation.value.capitalize()
-        return Method(name, WriteParameters, WriteReply, handler, writers_only, about, prompt=True)
+        return Method(
+            name,
+            WriteParameters,
+            WriteReply,
+            handler,
+            writers_only,
+            about,
+            prompt=True,
+            changes=True,
+            longest=unbounded,
+        )
+
+    async def validate(peer: Peer, parameters: ValidateParameters) -> Reply:
+        operation = Operation(parameters.operation or "add")
+        valid = await broker.validate(peer, operation, parameters.routes, parameters.kernel)
+        return RawReply(b"%d" % valid, "valid")
 
     async def get(peer: Peer, parameters: GetParameters) -> Reply:
         text = await broker.get(peer, parameters.key, parameters.form or "full", parameters.kernel)
         return RawReply(text, "routes")
 
-    async def lookup(peer: Peer, parameters: LookupParameters) -> Reply:
-        questions = parameters.questions()
-        text = await broker.lookup(peer, questions, parameters.form or "full", parameters.kernel)
-        return RawReply(text, "answers")
-
-    async def list_(peer: Peer, parameters: ListParameters) -> AsyncGenerator[Reply, None]:
-        texts = broker.list(
-            peer,
-            parameters.filter or RouteFilter(),
-            parameters.form or "full",
-            parameters.with_table,
-            parameters.kernel,
+    def lookup(peer: Peer, parameters: LookupParameters) -> AsyncGenerator[Reply | Pause, None]:
+        return _replies(
+            broker.lookup(peer, parameters.questions(), parameters.form or "full", parameters.kernel),
+            "answers",
         )
-        async with _closing(texts):
-            async for text in texts:
-                yield RawReply(text, "routes")
 
-    async def watch(peer: Peer, parameters: WatchParameters) -> AsyncGenerator[Reply, None]:
+    def list_(peer: Peer, parameters: ListParameters) -> AsyncGenerator[Reply | Pause, None]:
+        return _replies(
+            broker.list(
+                peer,
+                parameters.filter or RouteFilter(),
+                parameters.form or "full",
+                parameters.with_table,
+                parameters.kernel,
+            ),
+            "routes",
+        )
+
+    def watch(peer: Peer, parameters: WatchParameters) -> AsyncGenerator[Reply | Pause, None]:
         snapshot = parameters.cursor is None if parameters.snapshot is None else parameters.snapshot
-        texts = broker.watch(
-            peer,
-            parameters.filter or RouteFilter(),
-            parameters.cursor,
-            snapshot,
-            parameters.form or "full",
-            parameters.kernel,
+        return _replies(
+            broker.watch(
+                peer,
+                parameters.filter or RouteFilter(),
+                parameters.cursor,
+                snapshot,
+                parameters.form or "full",
+                parameters.kernel,
+            )
         )
-        async with _closing(texts):
-            async for text in texts:
-                yield RawReply(text)
 
     async def status(peer: Peer, parameters: NoParameters) -> Reply:
         return RawReply(to_json(await broker.status(peer)))
@@ -181,11 +225,17 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             write(Operation.CHANGE, "Put routes in the place of those with the same key, which must exist."),
             write(Operation.DELETE, "Delete routes; the fields that are given must match."),
             Method(
+                "Validate", ValidateParameters, ValidateReply, validate, longest=of_validate,
+                about="Whether routes could be written: the errors of a method that writes, as far as they"
+                " are found before anything is written. Nothing is written.",
+            ),
+            Method(
                 "Get", GetParameters, RoutesReply, get,
                 about="The routes with exactly this key. RouteNotFound when there is none.", prompt=True,
             ),
-            Method(
-                "Lookup", LookupParameters, LookupReply, lookup,
+            Stream(
+                "Lookup", LookupParameters, LookupReply, lookup, single=True, holds=_answers,
+                longest=unbounded,
                 about="Which way packets take to each address, and why.",
             ),
             Stream(
@@ -196,7 +246,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
                 "Watch", WatchParameters, WatchReply, watch,
                 about='What is there, then every change, in order, for ever; needs "more".',
             ),
-            Method("Status", NoParameters, StatusReply, status, about="How the daemon is."),
+            Method("Status", NoParameters, StatusReply, status, about="How the daemon is.", prompt=True),
             Method(
                 "Greet", GreetParameters, GreetReply, greet,
                 about="Say something to the kernel module, and hear what it says.",
@@ -204,7 +254,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
             Method(
                 "Release", ReleaseParameters, NoParameters, release, writers_only,
                 "Close the sockets to a kernel table, so that its module can be unloaded. nld comes back"
-                " when it is loaded again, and puts its routes in again.",
+                " when it is loaded again, and puts its routes in again.", changes=True,
             ),
         ),
         errors={
@@ -213,6 +263,19 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
     )  # fmt: skip
 
 
-def _closing(texts: AsyncIterator[bytes]) -> aclosing[Any]:
-    """End the broker's generator when the stream ends, at once and not when it is collected."""
+async def _replies(
+    texts: AsyncIterator[bytes | Pause], field: str | None = None
+) -> AsyncGenerator[Reply | Pause, None]:
+    """The broker's texts as replies; its generator ends when the stream does, not when it is collected."""
+    async with _closing(texts):
+        async for text in texts:
+            yield text if isinstance(text, Pause) else RawReply(text, field)
+
+
+def _closing(texts: AsyncIterator[bytes | Pause]) -> aclosing[Any]:
     return aclosing(texts)
+
+
+def _answers(parameters: LookupParameters) -> int:
+    """What a look-up holds: its addresses, and an answer for each."""
+    return len(parameters.addresses) * ANSWER_BYTES

@@ -14,20 +14,35 @@ import contextlib
 import os
 import socket
 import stat
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from nld.control.budget import Budget, Limits
-from nld.control.connection import Connection
+from nld.control.bugs import Bugs
+from nld.control.connection import Connection, rest
+from nld.control.credentials import read_peer, with_unit
+from nld.control.door import Door
+from nld.control.intake import Intakes
 from nld.control.linger import Linger
+from nld.control.reply import encode_error
+from nld.control.room import Room
 from nld.control.service import Service
-from nld.errors import ConfigInvalid
+from nld.control.turns import Turns
+from nld.errors import ConfigInvalid, LimitExceeded
 from nld.records.peer import Peer
 
 BACKLOG = 1024
 """Connections that may wait for ``accept``; the kernel caps it at net.core.somaxconn."""
+
+
+LOOK = 1.0
+"""Seconds between two looks whether the socket's file is still there."""
+
+log = structlog.get_logger("nld.control")
 
 
 def may_write(peer: Peer) -> bool:
@@ -102,12 +117,18 @@ class Server:
     ) -> None:
         self.service = service
         self.limits = limits or Limits()
+        self.bugs = Bugs()
         self.loop: asyncio.AbstractEventLoop
         self.linger: Linger
+        self.turns: Turns
+        self.intakes: Intakes
+        self.room: Room
         self._writes = writes
         self._budget: Budget[Connection] = Budget(self.limits)
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
+        self._sweep: asyncio.TimerHandle | None = None
         self._path: tuple[Path, tuple[int, int]] | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     @property
     def connections(self) -> int:
@@ -116,66 +137,153 @@ class Server:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of unfinished messages and unread replies, over all connections."""
+        """Bytes of unfinished messages, calls under way and unread replies, over all connections."""
         return self._budget.held
 
     async def start(self, listener: socket.socket, *, unlink: bool = True) -> None:
         """Serve the connections of a listening Unix socket, from now on.
 
-        ``unlink``  remove the socket's file on ``close``; False for one inherited from systemd, which
-                    keeps it.
+        ``unlink``  remove the socket's file on ``close``, and make it again when somebody else has removed
+                    it; False for one inherited from systemd, which keeps it.
 
         The server owns the socket from here on.
         """
         self.loop = asyncio.get_running_loop()
         self.linger = Linger(self.loop)
-        listener.setblocking(False)
+        self.turns = Turns(self.loop)
+        self.intakes = Intakes(self.loop)
+        self.room = Room(self.loop, self._budget, self.relieve)
         name = listener.getsockname()
         if unlink and isinstance(name, str) and name:
             path = Path(name)
             self._path = (path, _identity(path))
-        # Python 3.13 would remove the file of a socket that is not ours to remove.
-        own_file: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        self._server = await self.loop.create_unix_server(
-            lambda: Connection(self), sock=listener, backlog=BACKLOG, **own_file
-        )
+            self._keeper = self.loop.create_task(self._keep(path), name="socket file keeper")
+        self._door = Door(listener, self.loop, self._admit)
+        self._look_for_overdue()
 
     async def close(self, grace: float = 5.0) -> None:
         """Stop accepting, end every stream, wait ``grace`` seconds for running calls, close the rest."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._door is not None:
+            self._door.close()
+            self._door = None
         if self._path is not None:
             path, identity = self._path
             self._path = None
             with contextlib.suppress(OSError):  # somebody removed it, or replaced it
                 if _identity(path) == identity:
                     path.unlink()
+        if self._sweep is not None:
+            self._sweep.cancel()
         tasks = [task for connection in self._budget if (task := connection.stop()) is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=grace)
         for connection in self._budget:
             connection.abort()
         await asyncio.sleep(0)
+        self.room.close()
+        self.intakes.close()
+
+    # -- connections come
+
+    def _admit(self, accepted: socket.socket) -> None:
+        """Let a peer in, or tell it why not; what takes longer waits for its user's turn."""
+        try:
+            peer = read_peer(accepted)
+        except OSError:  # it is gone already
+            accepted.close()
+            return
+        writes = self._writes(peer)
+        if writes:
+            peer = with_unit(peer, accepted)
+        connection = Connection(self, peer, writes=writes)
+        try:
+            self._budget.enter(connection, peer.uid, writes=writes)
+        except LimitExceeded as error:
+            with contextlib.suppress(OSError):
+                accepted.send(encode_error(error))
+            accepted.close()
+            return
+        if self.turns.free(peer.uid):
+            self._set_up(connection, accepted)
+            self.turns.worked()
+        else:
+            self.turns.soon(peer.uid, partial(self._set_up, connection, accepted))
+
+    def _set_up(self, connection: Connection, accepted: socket.socket) -> None:
+        # Begun at once, so that it is done within the turn that was given for it.
+        making: Any = self.loop.connect_accepted_socket(lambda: connection, accepted)
+        try:
+            waits_for = making.send(None)
+        except OSError:  # no memory for it
+            accepted.close()
+            self._budget.leave(connection)
+            return
+        made = self.loop.create_task(rest(making, waits_for))
+        made.add_done_callback(partial(self._was_set_up, connection, accepted))
+
+    def _was_set_up(self, connection: Connection, accepted: socket.socket, made: asyncio.Task[Any]) -> None:
+        if made.cancelled() or made.exception() is not None:
+            accepted.close()
+            self._budget.leave(connection)
+
+    async def _keep(self, path: Path) -> None:
+        """Make the socket's file again when it was removed: nobody could connect any more."""
+        told: str | None = None
+        while True:
+            await asyncio.sleep(LOOK)
+            if _is_there(path):  # maybe another's by now, which is left alone
+                continue
+            try:
+                listener = listen(path)
+                identity = _identity(path)
+            except (ConfigInvalid, OSError) as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.error(
+                        "the socket's file was removed, and cannot be made again", socket=str(path), why=told
+                    )
+                continue
+            told = None
+            if self._door is not None:
+                self._door.close()
+            self._door = Door(listener, self.loop, self._admit)
+            self._path = (path, identity)
+            log.warning("the socket's file was removed; it is there again", socket=str(path))
 
     # -- what connections call
-
-    def enter(self, connection: Connection) -> int:
-        """Admit a connection; the longest message that it may send. Raises LimitExceeded."""
-        self._budget.enter(connection, connection.peer.uid)
-        limits = self.limits
-        return limits.message_bytes if self._writes(connection.peer) else limits.reader_message_bytes
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection."""
         self._budget.leave(connection)
+        self.room.freed(connection.peer.uid)
 
     def hold(self, connection: Connection, size: int) -> None:
-        """Note what a connection holds; evict one when it is too much in all."""
-        victim = self._budget.hold(connection, size)
+        """Note what a connection holds; close one when it is too much in all."""
+        self._budget.hold(connection, size)
+        self.relieve()
+
+    def relieve(self) -> None:
+        """Close a connection if too much is held in all."""
+        victim = self._budget.victim()
         if victim is not None:
-            self._budget.leave(victim)
+            self.leave(victim)
             victim.evict()
+
+    def _look_for_overdue(self) -> None:
+        """Once in a while: close connections whose message does not come to its end."""
+        seconds = self.limits.message_seconds
+        began = self.loop.time() - seconds
+        for connection in self._budget:
+            if connection.overdue(began):
+                connection.evict("message_seconds", f"the message was not whole after {seconds} seconds")
+        self._sweep = self.loop.call_later(max(seconds / 16, 0.1), self._look_for_overdue)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from importlib import metadata
 from typing import Final
 
@@ -83,6 +83,7 @@ class Service:
                     GetInfoReply,
                     self._info,
                     about="The interfaces of this service, and who made it.",
+                    prompt=True,
                 ),
                 Method(
                     "GetInterfaceDescription",
@@ -90,6 +91,7 @@ class Service:
                     GetInterfaceDescriptionReply,
                     self._describe,
                     about="The description of one interface.",
+                    prompt=True,
                 ),
             ),
             errors={
@@ -107,6 +109,10 @@ class Service:
     def read(self, frame: bytes, peer: Peer) -> Call:
         """The call in a frame. Raises ``call.RefusalError``."""
         return self._reader.read(frame, peer)
+
+    def read_long(self, frame: bytes, peer: Peer) -> Generator[None, None, Call]:
+        """As :meth:`read`, in short steps. Raises ``call.RefusalError``."""
+        return self._reader.read_long(frame, peer)
 
     async def _info(self, peer: Peer, parameters: NoParameters) -> Reply:
         return GetInfoReply(

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from nld.broker.pacing import Pause
 from nld.control.budget import Limits
 from nld.control.routes import interface
 from nld.control.server import Server, listen, may_write
 from nld.control.service import Service
-from nld.errors import CursorExpired, RouteExists, RouteNotFound
+from nld.errors import CursorExpired, InvalidRecord, RouteExists, RouteNotFound
 from nld.kernel.table import Operation
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
+from nld.records.destination import DestinationError, parse_prefix
 from nld.records.peer import Peer
 
 
@@ -29,6 +31,7 @@ class StubBroker:
     """Keeps records by destination, and knows nothing of kernels.
 
     ``batches``  what List streams; ``watched`` what Watch streams before it waits for ever.
+    ``expired``  whether every cursor is of before.
     ``taken``    how many items of a stream were asked for so far.
     """
 
@@ -36,6 +39,7 @@ class StubBroker:
         self.routes: dict[str, RouteRecord] = {}
         self.batches: list[bytes] = []
         self.watched: list[bytes] = [b'{"kind":"synced","cursor":"1"}']
+        self.expired = False
         self.taken = 0
         self.ended = 0
         self.written: list[tuple[Operation, int]] = []
@@ -80,16 +84,36 @@ class StubBroker:
             raise failures[0]
         return done
 
+    async def validate(
+        self, peer: Peer, operation: Operation, records: Sequence[RouteRecord], kernel: str | None = None
+    ) -> int:
+        self.calls.append((peer, "validate", operation, kernel))
+        found: list[InvalidRecord] = []
+        for index, record in enumerate(records):
+            for place, text in enumerate(record.destinations):
+                try:
+                    parse_prefix(text, record.address_family)
+                except DestinationError as error:
+                    field = f"routes[{index}].dst[{place}]"
+                    found.append(
+                        InvalidRecord(f"{field}: {error}", field=field, index=index, destination_index=place)
+                    )
+        if found:
+            found[0].failures = tuple(error.parameters() for error in found[:100])
+            raise found[0]
+        return len(records)
+
     async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
         if key.dst not in self.routes:
             raise RouteNotFound(f"no route {key.text()}", operation="get", key=key.text())
         return b"[%b]" % self.routes[key.dst].model_dump_json(by_alias=True, exclude_none=True).encode()
 
     async def lookup(
-        self, peer: Peer, questions: list[LookupQuestion], form: str, kernel: str | None = None
-    ) -> bytes:
-        self.calls.append(questions)
-        return b"[%b]" % b",".join(b'{"address":"%b"}' % question.address.encode() for question in questions)
+        self, peer: Peer, questions: Iterable[LookupQuestion], form: str, kernel: str | None = None
+    ) -> AsyncIterator[bytes]:
+        asked = list(questions)
+        self.calls.append(asked)
+        yield b"[%b]" % b",".join(b'{"address":"%b"}' % question.address.encode() for question in asked)
 
     async def list(
         self,
@@ -119,15 +143,15 @@ class StubBroker:
         snapshot: bool,
         form: str,
         kernel: str | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[bytes | Pause]:
         self.calls.append((filter, cursor, snapshot, form, kernel))
-        if cursor == "old":
+        if cursor == "old" or (cursor and self.expired):
             raise CursorExpired("too long ago")
         try:
             for text in self.watched:
                 self.taken += 1
                 yield text
-            await asyncio.Event().wait()
+            yield Pause(asyncio.Event().wait)
         finally:
             self.ended += 1
 
@@ -163,16 +187,16 @@ async def running(server: Server, path: Path) -> AsyncIterator[str]:
 class Stand:
     """A server in a thread. ``path`` is its socket."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writers: bool = True) -> None:
         self.path = str(path)
         self.broker = StubBroker()
-        self.server = serve(self.broker)
+        self.server = serve(self.broker, writers=writers)
 
 
 @contextmanager
-def stand(path: Path) -> Iterator[Stand]:
-    """Run a server in a thread until the block ends."""
-    made = Stand(path)
+def stand(path: Path, *, writers: bool = True) -> Iterator[Stand]:
+    """Run a server in a thread until the block ends. ``writers``: whether this user may write."""
+    made = Stand(path, writers=writers)
     started = threading.Event()
     stop: list[Any] = []
 

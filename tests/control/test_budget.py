@@ -32,45 +32,124 @@ def test_connections_of_one_uid() -> None:
     budget.enter(3, 1000)
 
 
+def test_the_last_connections_are_for_those_who_may_write() -> None:
+    budget: Budget[int] = Budget(Limits(connections=32))
+    for number in range(30):
+        budget.enter(number, 1000 + number)
+    with pytest.raises(LimitExceeded, match="30 connections"):
+        budget.enter(30, 2000)
+    budget.enter(31, 0, writes=True)
+    budget.enter(32, 0, writes=True)
+    with pytest.raises(LimitExceeded, match="32 connections"):
+        budget.enter(33, 0, writes=True)
+    budget.leave(0)
+    budget.enter(34, 2000)
+
+
 def test_the_largest_of_the_greediest_uid_goes() -> None:
     budget: Budget[str] = Budget(Limits(partial_bytes=100))
     for name, uid in (("big", 0), ("a", 1000), ("b", 1000), ("c", 1000)):
         budget.enter(name, uid)
-    assert budget.hold("big", 40) is None
-    assert budget.hold("a", 20) is None
-    assert budget.hold("b", 25) is None
-    assert budget.hold("c", 16) == "b"  # uid 1000 holds 61, more than root, though no single one does
+    for name, size in (("big", 40), ("a", 20), ("b", 25)):
+        budget.hold(name, size)
+        assert budget.victim() is None
+    budget.hold("c", 16)
+    assert budget.victim() == "b"  # uid 1000 holds 61, more than root, though no single one does
     budget.leave("b")
     assert budget.held == 76
+    assert budget.victim() is None
+
+
+def test_those_who_only_read_go_first() -> None:
+    budget: Budget[str] = Budget(Limits(partial_bytes=100, reader_bytes=50))
+    budget.enter("root", 0, writes=True)
+    budget.hold("root", 60)
+    for number in range(6):
+        budget.enter(f"reader {number}", 1000 + number)
+        budget.hold(f"reader {number}", 8)
+    assert budget.victim() == "reader 0"  # root holds more than all of them, but is not one of them
+    budget.leave("reader 0")
+    assert budget.victim() is None
+    budget.hold("reader 1", 30)
+    assert budget.victim() == "reader 1"
+    budget.leave("reader 1")
+    for number in range(2, 6):
+        budget.leave(f"reader {number}")
+    budget.enter("other", 1, writes=True)
+    budget.hold("other", 45)
+    assert budget.victim() == "root"
+
+
+def test_what_is_under_way_is_bounded_for_each_uid() -> None:
+    budget: Budget[str] = Budget(Limits(uid_bytes=100))
+    for name, uid in (("a", 1000), ("b", 1000), ("c", 1001)):
+        budget.enter(name, uid)
+    assert budget.take("a", 150)  # one may be of any size
+    assert not budget.take("b", 1)
+    assert budget.take("c", 60)
+    assert budget.takers(1000) == ("a",)
+    budget.give("a")
+    budget.give("a")
+    assert budget.take("b", 1)
+    assert budget.held == 61
+    budget.leave("b")
+    budget.leave("c")
+    assert budget.held == 0
+    assert budget.takers(1001) == ()
 
 
 def test_who_is_not_in_holds_nothing() -> None:
     budget: Budget[int] = Budget(Limits(partial_bytes=1))
-    assert budget.hold(1, 100) is None
+    budget.hold(1, 100)
+    assert budget.take(1, 100)
+    budget.give(1)
+    assert budget.victim() is None
     assert budget.held == 0
     budget.leave(1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50) | st.none())))
-def test_held_is_the_sum_of_what_each_holds(steps: list[tuple[int, int | None]]) -> None:
-    budget: Budget[int] = Budget(Limits(partial_bytes=60))
-    holds: dict[int, int] = {}
-    for connection, size in steps:
+STEPS = st.lists(
+    st.tuples(st.integers(0, 7), st.sampled_from(["hold", "take", "give", "leave"]), st.integers(0, 50))
+)
+
+
+@given(STEPS)
+def test_held_is_the_sum_of_what_each_holds(steps: list[tuple[int, str, int]]) -> None:
+    """Against a plain sum, with two uids that read and one that writes."""
+    limits = Limits(partial_bytes=120, reader_bytes=60, uid_bytes=40)
+    budget: Budget[int] = Budget(limits)
+    holds: dict[int, list[int]] = {}
+
+    def held(*, readers: bool = False) -> int:
+        return sum(max(sizes) for name, sizes in holds.items() if not (readers and name % 3 == 0))
+
+    for connection, step, size in steps:
         if connection not in holds:
-            budget.enter(connection, connection % 2)
-            holds[connection] = 0
-        elif size is None:
+            budget.enter(connection, connection % 3, writes=connection % 3 == 0)
+            holds[connection] = [0, 0]
+        elif step == "leave":
             budget.leave(connection)
             del holds[connection]
+        elif step == "hold":
+            budget.hold(connection, size)
+            holds[connection][0] = size
+        elif step == "give":
+            budget.give(connection)
+            holds[connection][1] = 0
         else:
-            holds[connection] = size
-            victim = budget.hold(connection, size)
-            assert (victim is not None) == (sum(holds.values()) > 60)
-            if victim is not None:
-                assert holds[victim] > 0
-                budget.leave(victim)
-                del holds[victim]
-        assert budget.held == sum(holds.values())
+            of_uid = sum(sizes[1] for name, sizes in holds.items() if name % 3 == connection % 3)
+            granted = budget.take(connection, size)
+            assert granted == (not of_uid or of_uid + size <= limits.uid_bytes)
+            if granted:
+                holds[connection][1] += size
+        victim = budget.victim()
+        assert (victim is not None) == (held() > 120 or held(readers=True) > 60)
+        if victim is not None:
+            assert max(holds[victim]) > 0
+            assert victim % 3 or not held(readers=True)
+            budget.leave(victim)
+            del holds[victim]
+        assert budget.held == held()
         assert len(budget) == len(holds)
 
 

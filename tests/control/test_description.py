@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from varlink.scanner import Interface as Parsed  # type: ignore[import-untyped]
 
-from nld.control.interface import Interface, Method, NoParameters, Parameters
+from nld.control.budget import READER_MESSAGE_BYTES
+from nld.control.frame import MESSAGE_BYTES
+from nld.control.interface import QUESTION_BYTES, Interface, Method, NoParameters, Parameters
+from nld.control.portions import LONGEST, PORTION
 from nld.control.reply import Reply
-from nld.control.routes import interface
+from nld.control.routes import ABOUT, interface
 from nld.control.service import Service
 from nld.errors import WIRE_ERRORS
 from nld.records.peer import Peer
 from tests.control.stand import StubBroker
+
+ROOT = Path(__file__).parents[2]
 
 
 class Colour(StrEnum):
@@ -139,3 +145,16 @@ def test_the_reference_parser_reads_all_that_nld_describes() -> None:
 def test_every_method_is_documented() -> None:
     for method in interface(StubBroker(), may_write=lambda peer: True).methods:
         assert method.about.endswith("."), method.name
+
+
+def test_the_limits_stand_everywhere() -> None:
+    """In the description, in the example of the configuration and in the documentation, as they are."""
+    words = " ".join(ABOUT.split())
+    manual = " ".join((ROOT / "config.example.toml").read_text().replace("#", "").split())
+    table = (ROOT / "docs/install.md").read_text()
+    for size in (READER_MESSAGE_BYTES, LONGEST, PORTION, QUESTION_BYTES):
+        assert f" {size} " in words.replace(",", " ").replace(".", " ")
+        assert f" {size} " in manual
+        assert f"{size // 1024} KiB" in table
+    assert str(MESSAGE_BYTES) in words
+    assert READER_MESSAGE_BYTES == LONGEST

@@ -15,9 +15,10 @@ import pytest
 
 from nld.control.budget import Limits
 from nld.control.connection import READ_AHEAD, WRITE_AHEAD
-from nld.control.interface import Interface, Method, NoParameters, Parameters, Stream
+from nld.control.interface import STREAM_BYTES, Interface, Method, NoParameters, Parameters, Stream
 from nld.control.reply import RawReply, Reply
 from nld.control.server import listen
+from nld.control.state import End
 from nld.errors import ConfigInvalid
 from nld.records.peer import Peer
 from tests.control.stand import StubBroker, running, serve
@@ -71,7 +72,8 @@ class Gates:
         self.interface = Interface(
             "io.gate",
             (
-                Method("Pass", Gate, NoParameters, self._pass, prompt=prompt),
+                Method("Pass", Gate, NoParameters, self._pass, prompt=prompt, changes=True),
+                Method("Look", Gate, NoParameters, self._pass, prompt=prompt),
                 Method("Break", NoParameters, NoParameters, self._break, prompt=prompt),
                 Stream("Fail", NoParameters, NoParameters, self._fail, last=RawReply(b"{}")),
             ),
@@ -205,7 +207,7 @@ async def test_a_slow_reader_of_a_list_holds_up_only_its_own_list(tmp_path: Path
             await asyncio.sleep(0)
         assert broker.taken == taken < 50  # nobody asks the broker for what nobody reads
         assert connection.held <= WRITE_AHEAD + len(batch) + 64
-        assert server.held_bytes == connection.held
+        assert connection.held < server.held_bytes == STREAM_BYTES  # what a stream may hold is set aside
         reader, writer = await dial(path)
         writer.write(STATUS)
         assert "version" in (await frame(reader))["parameters"]
@@ -245,7 +247,7 @@ async def test_a_call_is_finished_although_its_peer_is_gone(tmp_path: Path, dial
         await until(lambda: gates.order == ["a"])
         [connection] = server._budget
         writer.transport.abort()
-        await until(lambda: connection._eof)
+        await until(lambda: connection._end is not End.OPEN)
         gates.open["a"].set()
         await until(lambda: gates.order == ["a", "a done", "b"])
         gates.open["b"].set()
@@ -375,6 +377,31 @@ async def test_the_peer_is_who_the_kernel_says(tmp_path: Path, dial: Dial) -> No
         assert (peer.uid, peer.gid, peer.pid) == (os.geteuid(), os.getegid(), os.getpid())
         assert set(peer.groups) == set(os.getgroups())
         assert (takeover, kernel) == (False, None)
+
+
+async def test_a_socket_file_that_was_removed_is_made_again(
+    tmp_path: Path, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nld.control.server.LOOK", 0.01)
+    server = serve(StubBroker())
+    path = tmp_path / "s"
+    async with running(server, path):
+        reader, writer = await dial(str(path))
+        writer.write(WATCH)
+        assert (await frame(reader))["parameters"]["kind"] == "synced"
+        for _ in range(2):
+            path.unlink()
+            await until(path.exists)
+            assert path.stat().st_mode & 0o777 == 0o666
+            again, other = await dial(str(path))
+            other.write(WATCH)
+            assert (await frame(again))["parameters"]["kind"] == "synced"
+        assert server.connections == 3  # who was connected still is
+        path.unlink()
+        another = listen(path)  # is quicker, and its file is left alone
+        taken = path.stat().st_ino
+    another.close()
+    assert path.stat().st_ino == taken
 
 
 def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""The README keeps its word: its session and its Python examples run on a real kernel table."""
+"""The pages keep their word: their sessions and Python examples run on a real kernel table."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ SANDBOX = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from nld.sandbox impo
 SANDBOX += " sys.exit(main(2, sys.argv[1:]))"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
 def in_sandbox(*command: str) -> str:
@@ -33,15 +34,28 @@ def in_sandbox(*command: str) -> str:
     return done.stdout
 
 
+SESSIONS = {
+    "README.md": blocks("console"),
+    # One after the other in the same shell.
+    "coming-from-ip-route.md": [
+        "".join(blocks("console", (ROOT / "docs" / "coming-from-ip-route.md").read_text()))
+    ],
+}
+
+
 @pytest.mark.namespace
-@pytest.mark.parametrize("session", blocks("console"))
-def test_the_session_is_what_one_sees(session: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "session"), [(page, session) for page, sessions in SESSIONS.items() for session in sessions]
+)
+def test_the_session_is_what_one_sees(page: str, session: str, tmp_path: Path) -> None:
+    if "jq" in session and shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
     (tmp_path / "nld").write_text(PROGRAM)
     (tmp_path / "nld").chmod(0o755)
-    script = f"PATH={tmp_path}:$PATH\n"
+    script = f"PATH={tmp_path}:$PATH\ncd {tmp_path}\n"
     for line in session.splitlines():
         if line.startswith("$ "):
-            script += f"cat <<'END'\n{line}\nEND\n{line[2:]} 2>&1\n"
+            script += f"cat <<'END'\n{line}\nEND\n{{ {line[2:]}; }} 2>&1\n"
     seen = in_sandbox("sh", "-c", script + "true")
     # Where nld is installed, the number of its protocol has a name.
     assert seen.replace("proto nld", "proto 131").replace('"protocol":"nld"', '"protocol":"131"') == session

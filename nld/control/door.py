@@ -1,0 +1,81 @@
+"""The door: takes connections from the listening socket, many in a turn of the event loop.
+
+A new peer waits in the kernel behind everybody who came before it.  So they are all taken at once, which
+costs a few microseconds each; what is done with them waits for its turn, where users do not wait for
+each other.
+
+Out of descriptors, the door is shut for a moment instead of going round in vain: whoever waits is taken
+when somebody has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+import structlog
+
+ACCEPTED = 256
+"""Connections that are taken in one turn of the loop, at most."""
+SECONDS = 0.002
+"""Time for them, in one turn of the loop."""
+SHUT_SECONDS = 0.1
+"""For how long the door is shut when there is no descriptor left."""
+
+_log = structlog.get_logger("nld.control")
+
+
+class Door:
+    """Takes connections and hands them on.
+
+    ``listener``  the listening socket, which belongs to the door from here on.
+    ``admit``     takes a connected socket, non-blocking.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        admit: Callable[[socket.socket], None],
+    ) -> None:
+        listener.setblocking(False)
+        self._listener = listener
+        self._loop = loop
+        self._admit = admit
+        self._told = False
+        self._shut: asyncio.TimerHandle | None = None
+        self._open()
+
+    def close(self) -> None:
+        """Take nobody any more; who waits is refused by the kernel."""
+        if self._shut is not None:
+            self._shut.cancel()
+        else:
+            self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+
+    def _open(self) -> None:
+        self._shut = None
+        self._loop.add_reader(self._listener.fileno(), self._take)
+
+    def _take(self) -> None:
+        end = time.monotonic() + SECONDS
+        for _ in range(ACCEPTED):
+            try:
+                accepted, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptor, no memory
+                if not self._told:
+                    _log.warning("no connection can be taken", error=error.strerror)
+                self._told = True
+                self._loop.remove_reader(self._listener.fileno())
+                self._shut = self._loop.call_later(SHUT_SECONDS, self._open)
+                return
+            self._told = False
+            accepted.setblocking(False)
+            self._admit(accepted)
+            if time.monotonic() >= end:
+                return

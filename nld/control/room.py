@@ -1,0 +1,91 @@
+"""Room: who may have a large call under way, and who waits until others are done.
+
+A listing, a look-up or the snapshot of a watch makes the daemon hold something for as long as it lasts: a
+netlink socket, routes, a reply that the peer has not read.  What a user's calls may hold together is bounded
+(``Limits.uid_bytes``); a call for which there is no room waits, behind those of the same user, and others do
+not notice.
+
+Whoever does not read keeps its room, and that is nobody's loss until somebody waits for it.  Then, when no
+room came free for ``PATIENCE``, the call of this user that has been stalled longest pays: its connection
+is closed.
+
+Does not belong here: the counting (``budget.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nld.control.budget import Budget
+
+if TYPE_CHECKING:
+    from nld.control.connection import Connection
+
+PATIENCE = 2.0
+"""Seconds for which a call waits for those that are stalled before one of them is closed."""
+
+
+class Room:
+    """Gives out room for large calls.
+
+    ``relieve``  called when more is held; it may close a connection.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, budget: Budget[Connection], relieve: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._budget = budget
+        self._relieve = relieve
+        self._waiting: dict[int, deque[tuple[Connection, int, asyncio.Future[None]]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def take(self, connection: Connection, size: int) -> None:
+        """Return when a call of this connection may hold so many bytes; :meth:`give` it back."""
+        uid = connection.peer.uid
+        if uid not in self._waiting and self._budget.take(connection, size):
+            self._relieve()
+            return
+        future = self._loop.create_future()
+        self._waiting.setdefault(uid, deque()).append((connection, size, future))
+        if self._timer is None:
+            self._timer = self._loop.call_later(PATIENCE, self._impatient)
+        await future
+        self._relieve()
+
+    def give(self, connection: Connection) -> None:
+        """The call is over, or has nothing to say. Nothing happens when it held nothing."""
+        self._budget.give(connection)
+        self.freed(connection.peer.uid)
+
+    def freed(self, uid: int) -> None:
+        """This user holds less: let those go on for whom there is room now."""
+        queue = self._waiting.get(uid)
+        if queue is None:
+            return
+        while queue:
+            connection, size, future = queue[0]
+            if not future.done():
+                if not self._budget.take(connection, size):
+                    return
+                future.set_result(None)
+            queue.popleft()
+        del self._waiting[uid]
+
+    def _impatient(self) -> None:
+        self._timer = None
+        for uid in tuple(self._waiting):
+            self.freed(uid)  # whoever was cancelled meanwhile waits no more
+            stalled = next((one for one in self._budget.takers(uid) if one.stalled), None)
+            if uid in self._waiting and stalled is not None:
+                stalled.evict()
+        if self._waiting:
+            self._timer = self._loop.call_later(PATIENCE / 4, self._impatient)
