@@ -39,10 +39,11 @@ BEFORE = (
     ),
     Step("Add a route. The words are those of ip route.", "nld route add 10.0.0.0/8 via 192.0.2.2"),
     Step(
-        "One that shares the load between two next hops, three to one, for IPv6.",
+        "One for IPv6, which shares the load between two next hops, three to one.",
         "nld route add 2001:db8:ff::/48 nexthop via 2001:db8::2 weight 3 nexthop via 2001:db8:0:1::2",
     ),
     Step("List what the kernel has now. nld's own routes carry its protocol number, 131.", "nld route list"),
+    Step("As with ip, that is IPv4; -6 lists IPv6.", "nld -6 route list"),
     Step("The same as JSON, field by field what ip -j prints.", "nld -j route list exact 10.0.0.0/8"),
     Step(
         "Look up: which way does a packet to this address go, and by which rule and route?",

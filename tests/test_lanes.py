@@ -21,6 +21,7 @@ FILES = ("tests/control/test_frame.py", "tests/control/test_budget.py", "tests/n
     ("node_id", "expected", "wanted_turn"),
     [
         ("tests/control/test_frame.py::test_a[x-y]", "tests/control/test_frame.py", 1),
+        ("tests/netlink/test_header.py::test_a", "tests/netlink/test_header.py", 3),
         ("tests/vm/test_machine.py::test_files", "tests/vm/test_machine.py", 2),
         ("tests/vm/guest/test_module_size.py::test_a[6.12]", "machine 6.12", 0),
         ("tests/vm/guest/test_contract.py::TestFib::test_a[6.1-dst gateway0]", "machine 6.1", 2),

@@ -12,12 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LOWEST = {"errors"}
+LOWEST = {"errors", "names", "device_name", "traced"}
 BOTTOM = LOWEST | {"netlink", "records", "config", "metrics", "log", "service_manager"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "netlink": LOWEST,
+    "names": set(),
+    "device_name": set(),
+    "traced": {"errors"},
+    "netlink": {"errors"},
     "records": LOWEST,
     "config": LOWEST,
     "metrics": LOWEST,

@@ -48,6 +48,8 @@ def read_lines(stream: Iterable[str]) -> Iterator[BatchLine]:
     number = 0
     for physical in stream:
         number += 1
+        if number == 1:
+            physical = physical.removeprefix("\ufeff")  # noqa: PLW2901 - a byte order mark
         text = held + physical.partition("#")[0] if "#" in physical else held + physical
         if text.endswith("\\\n"):
             held = text[:-2]
@@ -188,7 +190,7 @@ class Reader:
         line = ("nld", *words)
         if not abbreviates(words[0], "route"):
             raise LineError(
-                f'"{words[0]}" is no command of a batch', line, 1, expected="route",
+                f'"{words[0]}" is not a batch command', line, 1, expected="route",
                 near=closest(words[0], ("route",)),
             )  # fmt: skip
         request = parse(line, 2, self._family)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nld.cli.complaint import complaint, status_of
+from nld.cli.complaint import complaint, making_sense, status_of
 from nld.cli.options import Options
+from nld.cli.streams import printable, printable_values, tell
 from nld.errors import ConfigInvalid, NldError
 
 if TYPE_CHECKING:
@@ -96,12 +97,12 @@ def _client() -> Client:
 def status(as_json: bool) -> int:
     """Show how the daemon is: version, kernel tables, connections, counters."""
     options = _options()
-    with _client() as client:
+    with _client() as client, making_sense():
         found = client.status()
-    if as_json or options.json:
-        click.echo(json.dumps(found, indent=4 if options.pretty else None))
-    else:
-        click.echo("\n".join(_rows(found)))
+        if as_json or options.json:
+            click.echo(json.dumps(found, indent=4 if options.pretty else None))
+        else:
+            click.echo("\n".join(_rows(printable_values(found))))
     return 0
 
 
@@ -130,7 +131,7 @@ def greet(text: str) -> int:
       nld greet "Hello"
     """
     with _client() as client:
-        click.echo(client.greet(text))
+        click.echo(printable(client.greet(text)))
     return 0
 
 
@@ -208,6 +209,6 @@ def run(words: Sequence[str], options: Options) -> int:
         error.show(sys.stderr)
         return 1
     except NldError as error:
-        click.echo(complaint(error), err=True)
+        tell(complaint(error))
         return status_of(error)
     return done if isinstance(done, int) else 0

@@ -9,19 +9,21 @@ The daemon's message already says what the kernel said; only what is not in it i
 stands under the word that the error's field came from, else under the one that the kernel's attribute,
 its words or its errno are about.
 
-Pure: errors and words in, text out.
+Also what an answer is taken for that makes no sense.  Pure: errors and words in, text out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno as errno_names
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nld.cli.line import REFUSED, USAGE, caret
-from nld.errors import DeviceNotFound, NldError
+from nld.cli.streams import printable_values
+from nld.errors import DeviceNotFound, NldError, ProtocolBroken
 
 FIELD_OF_ATTRIBUTE: Mapping[str, str] = {
     "RTA_DST": "dst", "RTA_SRC": "from", "RTA_OIF": "dev", "RTA_GATEWAY": "gateway", "RTA_VIA": "via",
@@ -33,8 +35,8 @@ FIELD_OF_ATTRIBUTE: Mapping[str, str] = {
 """The record field behind an attribute that the kernel points at."""
 
 ADVICE: Mapping[str, str] = {
-    "RouteExists": '"{nld} route list exact {dst}" shows what is there; "replace" takes its place, another '
-    '"metric" stands beside it',
+    "RouteExists": '"{nld} route list {table}exact {dst}" shows what is there; "replace" takes its place, '
+    'another "metric" stands beside it',
     "RouteNotFound": '"{nld} route list table all root {dst}" shows what is there; every word that is given '
     "must match, the table too",
     "DeviceNotFound": '"ip link" lists the devices of this network namespace',
@@ -42,9 +44,14 @@ ADVICE: Mapping[str, str] = {
     "PermissionDenied": "writing is for root (or who the daemon's policy names); reading is free",
     "ENETDOWN": 'the device is down: "ip link set {dev} up"',
 }
-"""How to go on, by error class or errno name; ``{dst}`` and ``{dev}`` are the route's own, ``{nld}`` the
-program with the option that names the kernel table."""
+"""How to go on, by error class or errno name; ``{dst}``, ``{dev}`` and ``{table}`` are the route's own,
+``{nld}`` the program with the option that names the kernel table."""
 
+ONLY: Mapping[str, tuple[str, ...]] = {"RouteExists": ("add",)}
+"""Classes whose advice is for some operations alone: an append or a replace is not helped by "replace"."""
+
+OWN = ("PermissionDenied", "ForeignRoute")
+"""Errors that nld decides: without words of the kernel it was not asked, whatever the errno says."""
 _HOPS = ("gateway", "via", "nexthops", "nhid")
 _SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("prefsrc", ("prefsrc",)), ("preferred source", ("prefsrc",)), ("source", ("prefsrc", "from")),
@@ -56,7 +63,7 @@ _SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 """Where the kernel names no attribute: fields that its words, or else its errno, are about."""
 
-_RECORD = re.compile(r"^routes\[\d+\]\.?")
+_RECORD = re.compile(r"^routes\[\d+\]\.?|^filter\.")
 
 
 def status_of(error: NldError) -> int:
@@ -101,7 +108,7 @@ def complaint(
     ``words`` and ``spots`` are the command line and where each field came from, for the caret; ``record``
     is what was asked for, for the advice, and ``kernel`` which kernel table, if one was named.
     """
-    said = error.parameters() if isinstance(error, NldError) else dict(error)
+    said = printable_values(error.parameters() if isinstance(error, NldError) else dict(error))
     message = str(said.get("message", "the daemon refused"))
     operation, key = said.get("operation"), said.get("key")
     if operation == "connect":
@@ -119,19 +126,35 @@ def complaint(
         at = _suspect(str(extack.get("message", "")), str(said.get("errno", "")), spots or {})
     if at is not None:
         lines += caret(words, at)
-    if told := _kernel(said.get("errno"), extack, message):
+    name = type(error).__name__
+    if not isinstance(error, NldError):
+        name = str(said.get("error", "")).rpartition(".")[2]
+    if (name not in OWN or extack) and (told := _kernel(said.get("errno"), extack, message)):
         lines.append(f"kernel: {told}")
-    name = type(error).__name__ if isinstance(error, NldError) else str(said.get("name", ""))
     if extack and name == "DeviceNotFound":
         name = ""  # The kernel misses a device in the request, not one of this name.
     advice = ADVICE.get(name) or ADVICE.get(str(said.get("errno")))
+    if operation not in ONLY.get(name, (operation,)):
+        advice = None
     if advice:
         nld = f"nld -kernel {kernel}" if kernel else "nld"
-        known = {"nld": nld, "dst": "PREFIX", "dev": "DEVICE"} | {
+        known = {"nld": nld, "dst": "PREFIX", "dev": "DEVICE", "table": ""} | {
             field: str(value) for field, value in (record or {}).items() if field in ("dst", "dev")
         }
+        if record and record.get("table"):
+            known["table"] = f"table {record['table']} "
         lines.append("try: " + advice.format(**known))
     return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def making_sense() -> Iterator[None]:
+    """Answers of the daemon are read here: what is not as it should be is ProtocolBroken."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ProtocolBroken(f"the daemon's answer makes no sense ({why[:200]})") from error
 
 
 def _kernel(errno: Any, extack: Mapping[str, Any], message: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nld.cli.options import OPTIONS, find_option
 from nld.cli.route_words import HOP_WORDS, PREFERENCES, WORDS
 from nld.cli.selector_words import SELECTOR_WORDS
 from nld.cli.vocabulary import TYPES, Word, find
+from nld.errors import NldError
 
 Candidates = list[tuple[str, str]]
 
@@ -32,6 +35,12 @@ COMMANDS: Candidates = [
     ("config", "check a configuration file"),
     ("completion", "print a shell's completion script"),
 ]
+_OF_EXISTING = ("delete", "change", "replace")
+"""Verbs whose route may be there."""
+_OFFERED, _LOOKED_AT = 64, 50_000
+"""Destinations that are offered, and routes that are looked at for them."""
+_PATIENCE = 1.0
+"""Seconds to wait for the daemon."""
 _HIDDEN_VERBS = ("chg", "lst", "test", "showdump", "list")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
@@ -53,12 +62,12 @@ def _congestion() -> Candidates:
 
 VALUES: dict[str, Callable[[], Candidates]] = {
     "DEVICE": _devices,
-    "TABLE": lambda: _plain(list(names.database("rt_tables")), "table"),
-    "TABLE|all": lambda: _plain([*names.database("rt_tables"), "all"], "table"),
-    "PROTOCOL": lambda: _plain(list(names.database("rt_protos")), "protocol"),
-    "SCOPE": lambda: _plain(list(names.database("rt_scopes")), "scope"),
-    "TOS": lambda: _plain(list(names.database("rt_dsfield")), "tos"),
-    "REALM": lambda: _plain(list(names.database("rt_realms")), "realm"),
+    "TABLE": lambda: _plain(list(names.database("table").words), "table"),
+    "TABLE|all": lambda: _plain([*names.database("table").words, "all"], "table"),
+    "PROTOCOL": lambda: _plain(list(names.database("protocol").words), "protocol"),
+    "SCOPE": lambda: _plain(list(names.database("scope").words), "scope"),
+    "TOS": lambda: _plain(list(names.database("tos").words), "tos"),
+    "REALM": lambda: _plain(list(names.database("realm").words), "realm"),
     "TYPE": lambda: _plain([name for name, _ in TYPES], "type"),
     "PREF": lambda: _plain(PREFERENCES),
     "FEATURE": lambda: _plain(["ecn"]),
@@ -77,13 +86,13 @@ def candidates(words: Sequence[str]) -> Candidates:
     """The words that can stand in the place of the last of ``words``; the program's name is not in them."""
     *before, unfinished = words or [""]
     return (
-        [pair for pair in _next(before) if pair[0].startswith(unfinished)]
+        [pair for pair in _next(before, unfinished) if pair[0].startswith(unfinished)]
         if not unfinished.startswith("-")
         else [(name, about) for name, _, _, about in OPTIONS if name.startswith(unfinished)]
     )
 
 
-def _next(before: list[str]) -> Candidates:
+def _next(before: list[str], unfinished: str) -> Candidates:
     at = 0
     while at < len(before) and before[at].startswith("-"):
         name = find_option(before[at])
@@ -97,7 +106,7 @@ def _next(before: list[str]) -> Candidates:
     if not rest:
         return COMMANDS
     if abbreviates(rest[0], "route"):
-        return _route(rest[1:])
+        return _route(rest[1:], unfinished)
     if rest == ["module"]:
         return [("release", "let go of the kernel module, so that it can be unloaded")]
     if rest == ["config"]:
@@ -107,14 +116,14 @@ def _next(before: list[str]) -> Candidates:
     return []
 
 
-def _route(rest: list[str]) -> Candidates:
+def _route(rest: list[str], unfinished: str) -> Candidates:
     rest = [word for index, word in enumerate(rest) if index > 1 or not word.startswith("-")]
     if not rest:
         seen = dict.fromkeys(spelling for spelling, _, _ in VERBS if spelling not in _HIDDEN_VERBS)
         return _plain(list(seen))
     verb, words = verb_of(rest[0]), rest[1:]
     if verb in WRITES:
-        return _write(words)
+        return _write(words, unfinished if verb in _OF_EXISTING else None)
     if verb in ("list", "flush", "save", "monitor"):
         found, _ = _walk(SELECTOR_WORDS, words)
         if found is not None:
@@ -126,7 +135,8 @@ def _route(rest: list[str]) -> Candidates:
     return []
 
 
-def _write(words: list[str]) -> Candidates:
+def _write(words: list[str], unfinished: str | None) -> Candidates:
+    """``unfinished`` is the beginning of a destination where only one that is there makes sense."""
     own, hops = words, []
     if "nexthop" in words:
         first = words.index("nexthop")
@@ -142,7 +152,28 @@ def _write(words: list[str]) -> Candidates:
     first_words = [] if destination else [*_plain([name for name, _ in TYPES], "type"), ("default", "")]
     if destination:
         return [*_keywords(WORDS), ("nexthop", "one of several next hops")]
+    if unfinished is not None:
+        first_words += existing(unfinished)
     return first_words if free or not own else [*first_words, *_keywords(WORDS)]
+
+
+def existing(beginning: str) -> Candidates:
+    """Destinations that are there and begin so, at most 64; none without a daemon that answers soon."""
+    from nld.client import Client  # noqa: PLC0415 (only this pays for it)
+
+    found: dict[str, str] = {}
+    try:
+        with Client(timeout=_PATIENCE) as client:
+            own = {kernel["protocol"] for kernel in client.status()["kernels"] if kernel["name"] == "fib"}
+            with closing(client.list({"protocol": own.pop()})) as routes:
+                for route in islice(routes, _LOOKED_AT):
+                    if route["dst"].startswith(beginning) and route["dst"] != "default":
+                        found[route["dst"]] = "a route"
+                        if len(found) == _OFFERED:
+                            break
+    except (NldError, KeyError, TypeError, AttributeError):
+        return []
+    return list(found.items())
 
 
 def _keywords(table: Sequence[Word[Any]]) -> Candidates:

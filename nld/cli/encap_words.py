@@ -18,6 +18,7 @@ from nld.cli import names, values
 from nld.cli.line import REFUSED, Line
 from nld.cli.values import INET, INET6, U8, U32, U64
 from nld.cli.vocabulary import choice
+from nld.device_name import name_of, spelled
 
 KINDS = ("mpls", "ip", "ip6", "ila", "bpf", "seg6", "seg6local", "rpl", "ioam6", "xfrm")
 """What ``ip`` knows; those of ``FIELDS`` are supported."""
@@ -41,11 +42,11 @@ def _address(family: str) -> ValueReader:
 
 def _tos(line: Line, what: str) -> int:
     spelled = names.tos(line, what)
-    return names.database("rt_dsfield").get(spelled) or int(spelled, 16)
+    return names.database("tos").words.get(spelled) or int(spelled, 16)
 
 
 def _device(line: Line, what: str) -> str:
-    return line.word or ""
+    return spelled(name_of(line.word or ""))
 
 
 def _segments(line: Line, what: str) -> list[str]:
@@ -131,7 +132,9 @@ def _words(kind: str) -> str:
 def _labels(line: Line, word: str) -> str:
     labels = [values.parse_number(label) for label in word.split("/")]
     if any(label is None or label >= 1 << 20 for label in labels):
-        raise line.refusal(f'"{word}" is no label stack', expected="labels up to 1048575, such as 100/200")
+        raise line.refusal(
+            f'"{word}" is not a valid label stack', expected="labels up to 1048575, such as 100/200"
+        )
     return "/".join(map(str, labels))
 
 

@@ -79,13 +79,21 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class FlushCache:
+    """Have the kernel forget what it learnt of single destinations."""
+
+    family: str | None
+    words: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """Show the help of a topic: ``route``, ``list``, ``get`` or a verb."""
 
     topic: str
 
 
-Request = Write | Selection | Lookup | Restore | Help
+Request = Write | Selection | Lookup | Restore | FlushCache | Help
 
 
 def verb_of(word: str) -> str | None:
@@ -107,7 +115,7 @@ def parse(words: Sequence[str], at: int = 0, family: str | None = None) -> Reque
     verb = "list" if word is None else verb_of(word)
     if verb is None:
         raise line.refusal(
-            f'"{word}" is no command of route',
+            f'"{word}" is not a route command',
             expected="add, append, prepend, replace, change, delete, list, get, flush or monitor",
             candidates=[spelling for spelling, _, _ in VERBS],
         )
@@ -135,6 +143,8 @@ def _request(verb: str, line: Line, family: str | None) -> Request:
                 expected="a selector, such as: table 100, dev eth0, proto static, root 10.0.0.0/8",
                 advice="to mean it, write: nld route flush table main",
             )
+        if verb == "flush" and words[line.at :] in (("cache",), ("table", "cache")):
+            return FlushCache(family, words)
         selector = SelectorWords(line, family, everywhere=verb == "monitor")
         selector.read()
         return Selection(

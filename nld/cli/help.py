@@ -23,9 +23,9 @@ Options, before or behind "route" (any beginning will do, with one dash or two):
   -4, -6, -family inet|inet6     only this address family
   -json, -pretty                 the JSON of "ip -j route", with line breaks
   -details                       every field; with get also why
-  -oneline, -Numeric, -color[=always|auto|never], -statistics
+  -oneline, -Numeric, -color[=always|auto|never], -statistics, -timestamp, -tshort
   -force                         go on after a failed line of a batch
-  -takeover                      also change routes that belong to somebody else
+  -takeover                      also change routes that belong to somebody else (or set NLD_TAKEOVER=1)
   -kernel fib|module             which kernel table manager
   -socket PATH                   the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)
 
@@ -39,13 +39,14 @@ nld route - the words of "ip route"
   nld route list|flush|save|monitor SELECTOR
   nld route get ADDRESS
   nld route restore < FILE
+  nld route flush cache          (learnt path MTUs and redirects; for root)
 
 ROUTE: [TYPE] PREFIX, then in any order
   via [inet|inet6] ADDRESS   dev DEVICE   onlink      one next hop
   nexthop via A weight 1 nexthop via B weight 3       several, at the end of the line
   nhid ID                                             a nexthop object
   encap mpls|ip|ip6|seg6 ...                          a tunnel around the packets
-  table TABLE   metric NUMBER   tos TOS               where it stands
+  table TABLE|vrf DEVICE   metric NUMBER   tos TOS    where it stands
   src ADDRESS   proto PROTOCOL   scope SCOPE   realms REALM   pref low|medium|high   expires SECONDS
   mtu [lock] N, advmss N, rtt TIME, ...               metrics; "lock" keeps them
 
@@ -65,8 +66,10 @@ LIST = """\
 nld route list [SELECTOR] - also show, ls, or nothing at all
 
   [root|match|exact] PREFIX   inside this prefix; covering it; exactly it (the default)
-  table TABLE|all             default: main
-  dev DEVICE   via ADDRESS   src ADDRESS   proto PROTOCOL   type TYPE   scope SCOPE   metric N   tos TOS
+  table TABLE|all, vrf DEVICE default: main
+  dev DEVICE   via PREFIX   src PREFIX   proto PROTOCOL   type TYPE   scope SCOPE   metric N   tos TOS
+
+dev and via find a route by any of its next hops; flush leaves those alone that have another one elsewhere.
 
 Examples:
   nld route list
@@ -92,6 +95,7 @@ Examples:
 FLUSH = """\
 nld route flush SELECTOR - delete all routes that "list SELECTOR" shows
 
+With dev or via, routes that have another next hop elsewhere stay.
 Routes that belong to somebody else stay, and are named; put -takeover before route to delete them too.
 
 Examples:
@@ -107,7 +111,24 @@ Examples:
   nld -j route monitor table main          a JSON object for each change
 """
 
-_TOPICS = {"nld": NLD, "list": LIST, "save": LIST, "get": GET, "flush": FLUSH, "monitor": MONITOR}
+RESTORE = """\
+nld route restore < FILE - put saved routes back, each where it is missing
+
+FILE is what "nld route save" printed, or "ip -j route". What is there already is left alone, a route that
+stands alone at a saved one's place is replaced, and several routes of one place stand beside each other.
+The order is worked out: link routes go before the gateways behind them. A lifetime (expires) begins anew with
+what was left of it when it was saved. "ip -j" does not print which metrics are locked; "nld route save" does.
+
+Examples:
+  nld route save table all > routes.json
+  nld route restore < routes.json
+  nld -takeover route restore < routes.json     also what belongs to others
+"""
+
+_TOPICS = {
+    "nld": NLD, "list": LIST, "save": LIST, "get": GET, "flush": FLUSH, "monitor": MONITOR,
+    "restore": RESTORE,
+}  # fmt: skip
 
 
 def show(topic: str) -> str:

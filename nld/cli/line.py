@@ -83,6 +83,9 @@ def quoted(word: str) -> str:
     """The word as a shell would need it written."""
     if word and all(letter.isalnum() or letter in "@%+=:,./-_" for letter in word):
         return word
+    from nld.cli.streams import printable  # noqa: PLC0415 (as below)
+
+    word = printable(word)
     import shlex  # noqa: PLC0415 (only a line that is shown again pays for it)
 
     return shlex.quote(word)

@@ -10,7 +10,7 @@ from typing import Any
 
 from nld.cli import names, values
 from nld.cli.line import REFUSED, Line, abbreviates
-from nld.cli.route_words import HelpWanted, check_device
+from nld.cli.route_words import HelpWanted, device
 from nld.cli.values import INET, U8, U16
 from nld.cli.vocabulary import Word, find
 
@@ -81,8 +81,8 @@ class LookupWords:
 
     def _device(self) -> None:
         field = "iif" if abbreviates(self.line.word or "", "iif") else "oif"
-        self._put(field, self.line.argument("a device's name"))
-        check_device(self.line)
+        self.line.argument("a device's name")
+        self._put(field, device(self.line))
 
     def _tos(self) -> None:
         self.line.argument("a tos value")
@@ -97,8 +97,8 @@ class LookupWords:
         self._put("uid", values.number(self.line, "uid"))
 
     def _vrf(self) -> None:
-        self._put("vrf", self.line.argument("a VRF device"))
-        check_device(self.line)
+        self.line.argument("a VRF device")
+        self._put("vrf", device(self.line))
 
     def _fibmatch(self) -> None:
         self.fibmatch = True

@@ -15,33 +15,36 @@ from typing import IO, TYPE_CHECKING
 
 from nld.cli.line import USAGE, Line, LineError, abbreviates
 from nld.cli.options import Options, read_options
+from nld.cli.streams import finish, open_closed, tell, unprinted
 
 if TYPE_CHECKING:
     from nld.cli.session import Session
 
+TAKEOVER = "NLD_TAKEOVER"
+"""Environment variable that stands for ``-takeover`` when it is set to anything but 0, so that scripts which
+were written for ``ip`` may change routes of others as they always did."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as a shell reports it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``nld`` with these arguments (those of the process by default); the exit status."""
+    open_closed()
     words = ("nld", *(sys.argv[1:] if arguments is None else arguments))
     try:
-        return _run(words)
+        return finish(_run(words))
     except LineError as error:
-        print(error.text(), file=sys.stderr)
-        return error.status
+        tell(error.text())
+        return finish(error.status)
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return finish(INTERRUPTED)
+    except OSError as error:  # nothing else lets one through
+        return unprinted(error)
 
 
 def _run(words: tuple[str, ...]) -> int:
     line = Line(words, 1)
-    options = Options()
+    options = Options(takeover=os.environ.get(TAKEOVER, "") not in ("", "0"))
     read_options(line, options)
     if options.other == "version":
         from nld.cli.commands import version  # noqa: PLC0415 (imports lazily, as all below)
@@ -113,7 +116,7 @@ def batch(options: Options, name: str) -> int:
         with open(name, encoding="utf-8", errors="surrogateescape") as stream:  # noqa: PTH123 (pathlib costs start-up)
             return run_batch(options, name, stream)
     except OSError as error:
-        print(f'nld: cannot open "{name}" for reading: {error.strerror}', file=sys.stderr)
+        tell(f'nld: cannot open "{name}" for reading: {error.strerror}')
         return USAGE
 
 
@@ -131,7 +134,7 @@ def run_batch(options: Options, name: str, stream: IO[str]) -> int:
         def report(text: str, number: int) -> None:
             progress.pause()
             session.say(text)
-            print(f"Command failed {name}:{number}", file=sys.stderr)
+            session.say(f"Command failed {name}:{number}")
 
         work = Batch(
             family=options.family, force=options.force, send=send, run=session.run, report=report,

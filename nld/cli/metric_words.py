@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nld.cli.route_words import RouteWords
 
 
+FEATURES = ("ecn", "tcp_usec_ts")
+
+
 def lockable(name: str, maximum: int = U32) -> Word[RouteWords]:
     """A metric that is a number, 0 to ``maximum``, and may be locked."""
 
@@ -55,10 +58,18 @@ def milliseconds(name: str, scale: int, *, exact: bool, always_locked: bool = Fa
 
 
 def features(route: RouteWords) -> None:
-    """``ecn``, the one feature that ``ip`` knows."""
-    route.line.argument("ecn")
-    choice(route.line, "feature", ("ecn",))
-    route.metric("ecn", True)
+    """``ecn`` and ``tcp_usec_ts`` (iproute2 6.8), one or both."""
+    route.line.argument("ecn or tcp_usec_ts")
+    choice(route.line, "feature", FEATURES)
+    while True:
+        if route.line.word == "ecn":
+            route.metric("ecn", True)
+        else:
+            route.metric("features", "0x10")  # RTAX_FEATURE_TCP_USEC_TS of linux/rtnetlink.h
+        following = route.line.words[route.line.at + 1 : route.line.at + 2]
+        if not following or following[0] not in FEATURES:
+            return
+        route.line.step()
 
 
 def congestion(route: RouteWords) -> None:

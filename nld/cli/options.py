@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nld.cli.line import Line
-from nld.cli.values import INET, INET6
+from nld.cli.line import REFUSED, Line, quoted
+from nld.cli.values import INET, INET6, number
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Options:
     ``family``      "inet", "inet6" or None.
     ``kernel``      which kernel table manager: "fib", "module" or None for the daemon's default.
     ``takeover``    also change routes that belong to somebody else.
+    ``timestamp``, ``tshort``  monitor says when, in ``ip``'s long or short form.
+    ``brief``       as ``ip -br route``: nothing.
     ``color``       "never", "auto" or "always".
     ``batch``       file of commands, "-" for standard input, or None.
     ``other``       "help" or "version" when that was asked for.
@@ -42,6 +44,9 @@ class Options:
     batch: str | None = None
     kernel: str | None = None
     socket: str | None = None
+    timestamp: bool = False
+    tshort: bool = False
+    brief: bool = False
     other: str = ""
 
 
@@ -52,14 +57,19 @@ OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
     ("-statistics", False, "", "show use counts of cached routes"),
     ("-details", False, "", "show every field"),
     ("-oneline", False, "", "one line for each route"),
+    ("-timestamp", False, "", "monitor: when, on a line before"),
+    ("-tshort", False, "", "monitor: when, at the beginning of the line"),
     ("-Version", False, "", "show the version"),
     ("-version", False, "", "show the version"),
     ("-force", False, "", "go on after a failed line of a batch"),
     ("-batch", False, "FILE", "read commands from FILE, or from standard input for -"),
+    ("-brief", False, "", "nothing: a route is a line anyway"),
     ("-json", False, "", "JSON, as ip -j prints it"),
     ("-pretty", False, "", "JSON with line breaks"),
+    ("-rcvbuf", False, "SIZE", "nothing: the daemon's configuration says it"),
     ("-color", False, "", "color the output: -color=always, auto or never"),
     ("-help", False, "", "show help"),
+    ("-netns", False, "NAME", "not supported"),
     ("-Numeric", False, "", "numbers instead of names"),
     ("-kernel", False, "fib|module", "which kernel table manager"),
     ("-takeover", False, "", "also change routes that belong to somebody else"),
@@ -86,7 +96,7 @@ def read_options(line: Line, options: Options) -> None:
         name = find_option(bare[1:] if bare.startswith("--") else bare)
         if name is None or (equals and name != "-color"):
             raise line.refusal(
-                f'"{word}" is no option',
+                f'"{word}" is not an option',
                 expected="an option of ip, such as -4, -6, -j, -d, or a command",
                 candidates=[option for option, _, _, _ in OPTIONS],
             )
@@ -106,6 +116,17 @@ def _set(line: Line, options: Options, name: str, value: str) -> None:
             options.kernel = _one_of(line, "kernel", ("fib", "module"))
         case "-batch":
             options.batch = line.argument("a file, or - for standard input")
+        case "-rcvbuf":
+            line.argument("a size in bytes")
+            number(line, "rcvbuf")
+        case "-netns":
+            name = line.argument("the name of a network namespace")
+            raise line.refusal(
+                "nld shows the network namespace that its daemon runs in",
+                at=line.at - 1,
+                advice=f'run a daemon in {quoted(name)} with another socket, and name that: "-socket PATH"',
+                status=REFUSED,
+            )
         case "-socket":
             options.socket = line.argument("the path of the daemon's socket")
         case "-color":

@@ -21,11 +21,16 @@ from nld.cli.encap_words import encap
 from nld.cli.line import REFUSED, Line, abbreviates
 from nld.cli.values import INET, INET6, U8
 from nld.cli.vocabulary import TYPES, Word, choice, find, route_type
+from nld.device_name import LONGEST, name_of, size, spelled
 
 LOCAL_TABLE_TYPES = ("local", "broadcast", "nat", "anycast")
 PREFERENCES = ("low", "medium", "high")
 _HOP_FIELDS = frozenset(("gateway", "via", "dev", "encap", "nexthops"))
 _PREFERENCE_NUMBERS = {0: "medium", 1: "high", 3: "low"}
+
+
+_GATEWAY = 'a gateway is given with "via", as in "via 192.0.2.1"'
+"""For who writes ``gw``, as route(8) has it, or the field's name."""
 
 
 class HelpWanted(Exception):
@@ -94,7 +99,7 @@ class RouteWords:
                 self.metrics["lock"] = self.locked
             self.record["metrics"] = [self.metrics]
         kind = self.record.get("type", "unicast")
-        if "table" not in self.record and kind in LOCAL_TABLE_TYPES:
+        if not self.record.keys() & {"table", "vrf"} and kind in LOCAL_TABLE_TYPES:
             self.record["table"] = "local"
         if "scope" not in self.record and family == INET:
             self._scope(kind)
@@ -142,7 +147,7 @@ class RouteWords:
         if self.destination is not None:
             candidates = [row.name for row in WORDS]
             found = values.parse_prefix(word, None)
-            message = f'"{word}" is no word of a route'
+            message = f'"{word}" is not a keyword of a route'
             if not isinstance(found, str):
                 message = f'"{word}" is a second destination'
             raise line.refusal(
@@ -150,6 +155,7 @@ class RouteWords:
                 expected=f"a word such as via, dev, metric or table; the destination {self.destination.text} "
                 "is already there",
                 candidates=candidates,
+                advice=_GATEWAY if word in {"gw", "gateway"} else "",
             )
         found = values.parse_prefix(word, self.family)
         if isinstance(found, str):
@@ -194,8 +200,8 @@ class RouteWords:
             self._put("via", {"family": found.family, "host": found.text})
 
     def _device(self) -> None:
-        self._put("dev", self.line.argument("a device's name"))
-        check_device(self.line)
+        self.line.argument("a device's name")
+        self._put("dev", device(self.line))
 
     def _source(self) -> None:
         self.line.argument("a local address")
@@ -243,12 +249,7 @@ class RouteWords:
 
     def _vrf(self) -> None:
         self.line.argument("a VRF device")
-        raise self.line.refusal(
-            "nld does not look up the table of a VRF device",
-            at=self.line.at - 1,
-            advice='name the table itself: "ip -d link show DEVICE" prints it, then write "table NUMBER"',
-            status=REFUSED,
-        )
+        self._put("vrf", device(self.line))
 
     def _realms(self) -> None:
         self.line.argument("REALM or FROM/TO")
@@ -308,10 +309,11 @@ class RouteWords:
         while (word := line.word) is not None:
             if word != "nexthop":
                 raise line.refusal(
-                    f'"{word}" is no word of a next hop',
+                    f'"{word}" is not a keyword of a next hop',
                     expected="via, dev, weight, onlink, realms, encap, or the next nexthop; "
                     "words of the route itself stand before the first nexthop",
                     candidates=[row.name for row in HOP_WORDS] + ["nexthop"],
+                    advice=_GATEWAY if word in {"gw", "gateway"} else "",
                 )
             self.target = {}
             self.place = f"nexthops[{len(hops)}]."
@@ -328,14 +330,19 @@ class RouteWords:
         self._put("weight", values.number(self.line, "weight", 256, 1))
 
 
-def check_device(line: Line) -> None:
-    """Refuse a word that can be no device's name: empty, 16 or more bytes, ``/`` or white space in it."""
-    name = line.word or ""
-    if not name or len(name.encode()) > 15 or "/" in name or any(letter.isspace() for letter in name):
+def device(line: Line) -> str:
+    """The name of a device as a record has it (``nld.device_name``); the position stands on it.
+
+    Refuses what cannot be a name or alternative name: empty, over 127 bytes, ``/`` or white space in it.
+    """
+    word = line.word or ""
+    name = name_of(word)
+    if not name or size(name) > LONGEST or "/" in name or any(letter.isspace() for letter in name):
         raise line.refusal(
-            f'"{name}" can be no device\'s name',
-            expected="1 to 15 bytes without / and white space",
+            f'"{spelled(word)}" cannot be the name of a device',
+            expected=f"1 to {LONGEST} bytes without / and white space",
         )
+    return spelled(name)
 
 
 R = RouteWords
@@ -371,7 +378,7 @@ WORDS: tuple[Word[RouteWords], ...] = (
     metric_words.lockable("cwnd"),
     metric_words.lockable("initcwnd"),
     metric_words.lockable("initrwnd"),
-    Word("features", metric_words.features, "FEATURE", False, "ecn"),
+    Word("features", metric_words.features, "FEATURE", False, "ecn, tcp_usec_ts"),
     metric_words.switch("quickack"),
     Word("congctl", metric_words.congestion, "[lock] NAME", False, "congestion control algorithm"),
     metric_words.milliseconds("rttvar", 4, exact=False),

@@ -14,7 +14,7 @@ from typing import Any
 
 from nld.cli import names, values
 from nld.cli.line import REFUSED, Line, abbreviates
-from nld.cli.route_words import HelpWanted, check_device
+from nld.cli.route_words import HelpWanted, device
 from nld.cli.values import INET, INET6
 from nld.cli.vocabulary import TYPES, Word, find, route_type
 
@@ -47,7 +47,7 @@ class SelectorWords:
             else:
                 row.read(self)
             line.step()
-        if self.family is None and "table" in self.filter:
+        if self.family is None and self.filter.keys() & {"table", "vrf"}:
             self.family = INET
         if self.family is not None:
             self.filter["family"] = self.family
@@ -102,7 +102,7 @@ class SelectorWords:
 
     def _table(self) -> None:
         word = self.line.argument("a table's name or number, or all")
-        if word in names.database("rt_tables") or values.parse_number(word) is not None:
+        if word in names.database("table").words or values.parse_number(word) is not None:
             table = names.table(self.line)
             self._put("table", table, pin=True)
             if table in ("0", "unspec"):
@@ -116,7 +116,8 @@ class SelectorWords:
 
     def _all_tables(self) -> None:
         self.filter.pop("table", None)
-        self.pinned.discard("table")
+        if "vrf" not in self.filter:
+            self.pinned.discard("table")
 
     def _cached(self) -> None:
         raise self.line.refusal(
@@ -127,12 +128,10 @@ class SelectorWords:
 
     def _vrf(self) -> None:
         self.line.argument("a VRF device")
-        raise self.line.refusal(
-            "nld does not look up the table of a VRF device",
-            at=self.line.at - 1,
-            advice='name the table itself: "ip -d link show DEVICE" prints it, then write "table NUMBER"',
-            status=REFUSED,
-        )
+        if "table" not in self.spots:
+            self.filter.pop("table", None)
+        self._put("vrf", device(self.line))
+        self.pinned.add("table")
 
     def _tos(self) -> None:
         self.line.argument("a tos value")
@@ -153,15 +152,18 @@ class SelectorWords:
     def _type(self) -> None:
         word = self.line.argument("a route type")
         number = values.parse_number(word)
-        found = route_type(word) if number is None else dict(enumerate(names.TYPES)).get(number)
+        found = route_type(word) if number is None else names.type_name(number)
         if found is None:
-            raise self.line.refusal(f'"{word}" is no route type', expected="unicast, local, blackhole, ...",
-                             candidates=[name for name, _ in TYPES])  # fmt: skip
+            raise self.line.refusal(
+                f'"{word}" is not a route type',
+                expected="unicast, local, blackhole, ...",
+                candidates=[name for name, _ in TYPES],
+            )
         self._put("type", found)
 
     def _device(self) -> None:
-        self._put("dev", self.line.argument("a device's name"), pin=True)
-        check_device(self.line)
+        self.line.argument("a device's name")
+        self._put("dev", device(self.line), pin=True)
 
     def _unheld(self) -> None:
         keyword = self.line.word
@@ -174,23 +176,26 @@ class SelectorWords:
         self._put("metric", values.number(self.line, "metric"), pin=True)
 
     def _via(self) -> None:
-        word = self.line.argument("a gateway's address")
+        word = self.line.argument("a gateway's address, or a prefix that it is in")
         family = values.FAMILIES.get(word)
         if family is not None:
-            self.line.argument("the gateway's address")
+            self.line.argument("the gateway's address, or a prefix that it is in")
         else:
             family = self.family
-        self._put("via", self._host("gateway", family), pin=True)
+        self._within("via", "gateway", family)
 
     def _source(self) -> None:
-        self.line.argument("an address")
-        self._put("prefsrc", self._host("src", self.family), pin=True)
+        self.line.argument("an address, or a prefix that it is in")
+        self._within("prefsrc", "src", self.family)
 
-    def _host(self, what: str, family: str | None) -> str:
+    def _within(self, field: str, what: str, family: str | None) -> None:
+        """An address, which every printed route then has, or a prefix; one of length 0 leaves out nothing."""
         found = values.prefix(self.line, what, family)
-        if found.wildcard or found.length != (128 if found.family == INET6 else 32):
-            raise self.line.refusal(f"{what} takes one address here", expected="an address without a length")
-        return found.text
+        if found.wildcard or not found.length:
+            return
+        host = found.length == (128 if found.family == INET6 else 32)
+        text = found.text if host else f"{found.network}/{found.length}"
+        self._put(field, text, pin=host)
 
     def _realms(self) -> None:
         self.line.argument("REALM or FROM/TO")
@@ -226,8 +231,8 @@ SELECTOR_WORDS: tuple[Word[SelectorWords], ...] = (
     Word("metric", S._metric, "NUMBER", False, "routes with this metric"),
     Word("priority", S._metric, "NUMBER", False, "same as metric"),
     Word("preference", S._metric, "NUMBER", True, "same as metric"),
-    Word("via", S._via, "[FAMILY] ADDRESS", True, "routes by this gateway"),
-    Word("src", S._source, "ADDRESS", True, "routes with this preferred source"),
+    Word("via", S._via, "[FAMILY] PREFIX", True, "routes by this gateway"),
+    Word("src", S._source, "PREFIX", True, "routes with this preferred source"),
     Word("realms", S._realms, "REALM", False, "routes of this realm"),
     Word("from", S._from, "PREFIX", False, "routes with this source prefix"),
 )

@@ -9,25 +9,47 @@ wants whole records.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from nld.cli import names
-from nld.cli.complaint import complaint, status_of
-from nld.cli.grammar import Help, Lookup, Request, Restore, Selection, Write
+from nld.cli.complaint import complaint, making_sense, status_of
+from nld.cli.grammar import FlushCache, Help, Lookup, Request, Restore, Selection, Write
+from nld.cli.line import REFUSED
 from nld.cli.options import Options
+from nld.cli.streams import printable, printable_values
 from nld.cli.text import TextForm
-from nld.errors import KernelRefused, NldError, from_parameters
+from nld.client.described import routes_of
+from nld.client.protocol import Watched, parse_json
+from nld.errors import (
+    ConnectionFailed,
+    CursorExpired,
+    KernelRefused,
+    LimitExceeded,
+    NldError,
+    Unreachable,
+    from_parameters,
+)
 
 if TYPE_CHECKING:
     from nld.client import Client
 
+FLUSH_TOLD = 20
+"""Routes that could not be flushed which are told in full; the rest is counted."""
+
 FLUSH_ROUTES = 5000
 """Routes deleted in one call of a flush."""
+RETRY = 0.2
+"""Seconds between attempts of ``monitor`` to reach the daemon again."""
+LONGEST_RETRY = 10.0
+"""As many at the most: they double each time where connections are made, and end sooner than this."""
 _FLUSH_KEEPS = ("users", "used", "age", "error", "nh_info")
 
 
@@ -54,7 +76,8 @@ class Session:
     def run(self, request: Request) -> int:
         """Do one request and print what it brings; the exit status. Prints errors of the daemon too."""
         try:
-            return self.do(request)
+            with making_sense():
+                return self.do(request)
         except NldError as error:
             self.say(self.explain(error, request))
             return status_of(error)
@@ -68,6 +91,10 @@ class Session:
                 return self._lookup(request)
             case Restore():
                 return self._restore()
+            case FlushCache():
+                from nld.cli.route_cache import flush  # noqa: PLC0415 (only this pays for it)
+
+                flush(request.family)
             case Help():
                 from nld.cli.help import show  # noqa: PLC0415 (only help pays for it)
 
@@ -81,9 +108,10 @@ class Session:
         return 0
 
     def say(self, text: str) -> None:
-        """Print to standard error."""
+        """Print to standard error; what cannot be printed there is lost."""
         if text:
-            print(text, file=self.err)
+            with contextlib.suppress(OSError, ValueError):
+                print(printable(text), file=self.err)
 
     def explain(self, error: NldError, request: Request | None = None) -> str:
         """The error as text, with a caret into the request's words."""
@@ -139,12 +167,17 @@ class Session:
         return (self._repacked(array, request) for array in arrays)
 
     def _repacked(self, array: bytes, request: Selection) -> bytes:
-        routes = [route for route in json.loads(array) if _passes(route, request.rest)]
+        routes = [route for route in parse_json(array) if _passes(route, request.rest)]
         if self.options.numeric:
             for route in routes:
                 for field in ("type", "tos", "table", "protocol", "scope"):
                     if field in route:
                         route[field] = names.number_of(field, route[field])
+                for hop in (route, *route.get("nexthops", ())):
+                    if "flow" in hop:
+                        hop["flow"] = {
+                            side: names.number_of("realm", word) for side, word in hop["flow"].items()
+                        }
         return json.dumps(routes, separators=(",", ":")).encode()
 
     def _nexthop_objects(self, request: Selection) -> dict[int | None, dict[str, Any]]:
@@ -154,24 +187,30 @@ class Session:
             route["nhid"]: {"nh_info": route["nh_info"]}
             for array in arrays
             if b'"nh_info"' in array
-            for route in json.loads(array)
+            for route in parse_json(array)
             if "nh_info" in route
         }
 
     def _records(self, request: Selection) -> Iterator[list[dict[str, Any]]]:
         """Routes in the full form."""
-        for array in self.client.list_text(request.filter, form="full", kernel=self.options.kernel):
-            routes = json.loads(array)
+        for routes in self._listed(request.filter):
             yield [route for route in routes if _passes(route, request.rest)] if request.rest else routes
+
+    def _listed(self, wanted: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        for array in self.client.list_text(wanted, form="full", kernel=self.options.kernel):
+            yield cast("list[dict[str, Any]]", routes_of(array))
 
     def _join(self, arrays: Iterable[bytes]) -> None:
         if self.options.pretty:
-            routes = [route for array in arrays for route in json.loads(array)]
+            routes = [route for array in arrays for route in parse_json(array)]
             self.out.write(json.dumps(routes, indent=4).encode() + b"\n")
             return
         write = self.out.write
         before = b"["  # Written with the first routes, so that a refused call prints nothing here.
+        on_terminal = self.out.isatty()
         for array in arrays:
+            if not array.isascii() or (on_terminal and not array.decode("ascii").isprintable()):
+                array = json.dumps(parse_json(array), separators=(",", ":")).encode()  # noqa: PLW2901
             inside = array.strip()[1:-1]
             if inside:
                 write(before + inside)
@@ -191,6 +230,8 @@ class Session:
         route = answer.get("match" if request.fibmatch else "route")
         if route is None:
             raise _unanswered(answer, address)
+        if not options.json:
+            route, answer = printable_values(route), printable_values(answer)
         if options.json:
             shown = {**route, "why": _why(answer)} if options.details else route
             self._join([json.dumps([shown], separators=(",", ":")).encode()])
@@ -215,25 +256,50 @@ class Session:
     # -- flush, restore
 
     def _flush(self, request: Selection) -> int:
-        flushed = 0
+        if {"dev", "via"} & request.filter.keys():
+            # A route that has another next hop elsewhere lives on.
+            request.filter["whole"] = True
+        flushed = failed = listed = 0
+        told: list[Mapping[str, Any]] = []
         for batch in _bounded(self._records(request), FLUSH_ROUTES):
             records = [{k: v for k, v in route.items() if k not in _FLUSH_KEEPS} for route in batch]
-            flushed += self.write("delete", records)
+            listed += len(records)
+            try:
+                flushed += self.write("delete", records)
+            except NldError as error:
+                if not error.failed:
+                    raise
+                flushed += error.done or 0
+                # What went by itself in between is as it was wished.
+                others = [failure for failure in error.failures if failure.get("errno") != "ESRCH"]
+                failed += error.failed - (len(error.failures) - len(others))
+                told += others[: FLUSH_TOLD - len(told)]
+        for failure in told:
+            self.say(complaint(failure, kernel=self.options.kernel))
+        if failed:
+            self.say(f"nld: {failed} of {listed} routes were not flushed")
         if self.options.statistics:
             self.say("Nothing to flush." if not flushed else f"{flushed} routes flushed")
-        return 0
+        return REFUSED if failed else 0
 
     def _restore(self) -> int:
+        from nld.cli.restore import TOLD, restore  # noqa: PLC0415 (only restore pays for it)
+        from nld.cli.saved import NotSaved, read  # noqa: PLC0415
+
         try:
-            routes = json.loads(sys.stdin.buffer.read(), object_pairs_hook=first_kept)
-        except ValueError as error:
-            self.say(f"nld: standard input is no JSON: {error}")
-            self.say("expected: what nld route save or ip -j route prints")
+            saved = read(sys.stdin.buffer.read())
+        except NotSaved as error:
+            self.say(f"nld: {error}")
+            self.say(error.advice or "expected: what nld route save or ip -j route prints")
             return 1
-        done = self.write("replace", routes)
+        result = restore(saved, self._listed, self.write)
+        for text in result.failures[:TOLD]:
+            self.say(text)
+        if result.failed:
+            self.say(f"nld: {result.failed} of {len(saved)} routes were not restored")
         if self.options.statistics:
-            self.say(f"{done} routes restored")
-        return 0
+            self.say(f"{result.done} routes restored, {result.there} were there")
+        return REFUSED if result.failed else 0
 
     # -- monitor
 
@@ -241,56 +307,64 @@ class Session:
         options = self.options
         text = self._text_form(request.pinned)
         form = self._form() if options.json else "full"
-        stream = self.client.watch(request.filter, snapshot=False, form=form, kernel=options.kernel)
-        for reply in stream:
-            for change in reply.get("changes") or ():
-                route, deleted = change["route"], change["event"] == "delete"
-                if not _passes(route, request.rest):
-                    continue
-                if options.json:
-                    shown = {"deleted": True, **route} if deleted else route
-                    self.out.write(json.dumps(shown, separators=(",", ":")).encode() + b"\n")
-                else:
-                    self.out.write(text(route, deleted).encode())
-            if reply["kind"] == "resync":
-                self.say("nld: notifications were lost; the table was read again")
-            self.out.flush()
-        return 0
+        cursor: str | None = None
+        away = False
+        wait = RETRY
+        while True:
+            begun = time.monotonic()
+            stream = self.client.watch(
+                request.filter, cursor=cursor, snapshot=False, form=form, kernel=options.kernel
+            )
+            try:
+                for reply in stream:
+                    if away:
+                        away = False
+                        self.say("nld: the daemon is back")
+                    self._show(reply, request, text)
+                    cursor = reply.get("cursor", cursor)
+                return 0
+            except CursorExpired:
+                if cursor is None:
+                    raise
+                self.say("nld: what changed while the daemon was away is not shown")
+                cursor = None
+            except (ConnectionFailed, LimitExceeded) as error:
+                if cursor is None and not away:
+                    raise
+                if not away:
+                    away = True
+                    self.say("nld: the connection to the daemon ended; waiting for it to come back")
+                if isinstance(error, Unreachable) or time.monotonic() - begun > LONGEST_RETRY:
+                    wait = RETRY
+                time.sleep(wait)
+                wait = min(2 * wait, LONGEST_RETRY)
+
+    def _show(self, reply: Watched, request: Selection, text: TextForm) -> None:
+        """Print the changes of one reply of a watch."""
+        for change in reply.get("changes") or ():
+            route, deleted = change["route"], change["event"] == "delete"
+            if not _passes(route, request.rest):
+                continue
+            if self.options.json:
+                shown = {"deleted": True, **route} if deleted else route
+                self.out.write(json.dumps(shown, separators=(",", ":")).encode() + b"\n")
+            else:
+                self.out.write((self._timestamp() + text(printable_values(route), deleted)).encode())
+        if reply["kind"] == "resync":
+            self.say("nld: notifications were lost; the table was read again")
+        self.out.flush()
+
+    def _timestamp(self) -> str:
+        """When, as ``ip -timestamp`` and ``ip -tshort`` print it (``lib/utils.c``)."""
+        if not (self.options.timestamp or self.options.tshort):
+            return ""
+        now = datetime.now()
+        if self.options.tshort:
+            return f"[{now:%Y-%m-%dT%H:%M:%S.%f}] "
+        return f"Timestamp: {now:%a %b} {now.day:2} {now:%H:%M:%S %Y} {now.microsecond} usec\n"
 
 
-def first_kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which the route's ``dst`` is not lost to that of a flattened encap.
-
-    ``ip -j`` prints ``"dst"`` twice for a route with an encap: the route's, and behind ``"encap":"ip"``
-    the tunnel's, which becomes a part of an encap object here.
-    """
-    fields: dict[str, Any] = {}
-    encap: dict[str, Any] | None = None
-    for name, value in pairs:
-        if name == "encap" and isinstance(value, str) and value in ENCAP_FIELDS:
-            encap = fields["encap"] = {"type": value}
-        elif encap is not None and name in ENCAP_FIELDS.get(encap["type"], ()) and name not in encap:
-            encap[name] = value
-        else:
-            encap = None
-            fields[name] = value
-    return fields
-
-
-ENCAP_FIELDS: dict[str, tuple[str, ...]] = {
-    "mpls": ("dst", "ttl"),
-    "ip": ("id", "src", "dst", "ttl", "tos", "key", "csum", "seq"),
-    "ip6": ("id", "src", "dst", "hoplimit", "tc", "key", "csum", "seq"),
-    "seg6": ("mode", "segs", "hmac"),
-    "seg6local": (
-        "action", "srh", "table", "vrftable", "nh4", "nh6", "iif", "oif", "flavors", "lblen", "nflen",
-    ),
-    "xfrm": ("if_id", "link_dev"),
-}  # fmt: skip
-"""The fields that ``ip -j`` prints behind ``encap``, by kind."""
-
-
-def _passes(route: dict[str, Any], rest: dict[str, Any]) -> bool:
+def _passes(route: Mapping[str, Any], rest: dict[str, Any]) -> bool:
     return all(route.get(field) == value for field, value in rest.items())
 
 

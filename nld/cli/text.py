@@ -96,7 +96,7 @@ class TextForm:
         if mark := get("mark"):
             put(f"mark 0x{mark:x} " if mark >= 16 else f"mark {mark} ")
         if (flow := get("flow")) is not None and "flow" not in self.pinned:
-            put(_realms(flow))
+            put(self._realms(flow))
         if (uid := get("uid")) is not None:
             put(f"uid {uid} ")
         if (cache := get("cache")) is not None:
@@ -119,7 +119,7 @@ class TextForm:
             put(f"{self.newline}\tnexthop ")
             self._hop(hop, parts, frozenset())
             if (flow := hop.get("flow")) is not None:
-                put(_realms(flow))
+                put(self._realms(flow))
             put(f"dev {hop.get('dev')} ")
             if (weight := hop.get("weight")) is not None:
                 put(f"weight {weight} ")
@@ -181,6 +181,10 @@ class TextForm:
                 parts.append(words(value))
         return "".join(parts)
 
+    def _realms(self, flow: Record) -> str:
+        source, target = flow.get("from"), self._name("realm", flow["to"])
+        return f"realms {self._name('realm', source)}/{target} " if source else f"realm {target} "
+
     def _name(self, field: str, value: Any) -> str:
         return self.numeric(field, str(value)) if self.numeric else str(value)
 
@@ -191,11 +195,6 @@ class TextForm:
 
     def _paint(self, kind: str, text: str) -> str:
         return text if self.palette is None else f"{self.palette[kind]}{text}{_PLAIN}"
-
-
-def _realms(flow: Record) -> str:
-    source = flow.get("from")
-    return f"realms {source}/{flow['to']} " if source else f"realm {flow['to']} "
 
 
 def _metrics(metrics: Record) -> str:

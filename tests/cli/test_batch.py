@@ -53,6 +53,13 @@ def test_lines_as_ip_reads_them() -> None:
     ]  # fmt: skip
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word() -> None:
+    assert [words for _, words in read_lines(["\ufeffroute add default\n", "route list\n"])] == [
+        ["route", "add", "default"],
+        ["route", "list"],
+    ]
+
+
 def test_an_open_quote_is_refused() -> None:
     with pytest.raises(LineError, match="line 2: a quote is opened"):
         list(read_lines(io.StringIO("route\nroute 'add\n")))
@@ -185,4 +192,4 @@ def test_a_lost_daemon_ends_the_batch_even_with_force() -> None:
 def test_other_objects_are_refused() -> None:
     daemon = Daemon()
     assert do("link add x\n", daemon) == 1
-    assert "no command of a batch" in daemon.reports[0][0]
+    assert "not a batch command" in daemon.reports[0][0]

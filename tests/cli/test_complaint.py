@@ -35,6 +35,7 @@ def test_a_kernel_error_points_at_the_word() -> None:
 FIELDS = (
     ("gateway", None, "203.0.113.9"), ("routes[0].gateway", None, "203.0.113.9"),
     ("dst[0]", None, "10.0.0.0/8"),
+    ("filter.gateway", None, "203.0.113.9"),
     ("routes[0].metrics[0].mtu", None, "1400"), ("metrics", None, "1400"), ("encap.id", None, "5"),
     (None, "RTA_OIF", "nld0"), (None, "RTA_METRICS", "1400"), ("table", None, None), (None, None, None),
     ("unknown", "RTA_DST", "10.0.0.0/8"),

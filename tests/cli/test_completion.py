@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from nld.cli.completion import SCRIPTS, candidates
+from tests.stand import Stand
 
 # The words so far (the last is the unfinished one, "_" stands for an empty one), some words that must be
 # offered, and some that must not.
@@ -63,3 +64,25 @@ def test_rows(words: str, offered: str, withheld: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_call_back(shell: str) -> None:
     assert "nld completion words" in SCRIPTS[shell]
+
+
+@pytest.mark.namespace
+def test_destinations_that_are_there_are_offered(stand: Stand) -> None:
+    for dst in ("10.1.0.0/16", "10.2.0.0/16", "2001:db8:5::/48"):
+        assert stand.nld(f"route add {dst} dev nld0").code == 0
+    stand.ip("route add 10.3.0.0/16 dev nld0")
+
+    def offered(words: str) -> list[str]:
+        out = stand.nld(["completion", "words", "--", *words.split(" ")]).out
+        return [line.split("\t")[0] for line in out.splitlines()]
+
+    assert [word for word in offered("route del 10.") if "/" in word] == ["10.1.0.0/16", "10.2.0.0/16"]
+    assert "2001:db8:5::/48" in offered("route change 2001:d")
+    assert {"blackhole", "10.1.0.0/16"} <= set(offered("route del "))
+    assert not [word for word in offered("route add ") if "/" in word]
+    assert "via" in offered("route del 10.1.0.0/16 v")
+
+
+def test_without_a_daemon_none_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLD_SOCKET", "/nonexistent")
+    assert not [word for word, _ in candidates(["route", "del", ""]) if "/" in word]

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from nld.cli.session import first_kept
+from nld.cli.saved import first_kept
 from nld.cli.text import TextForm
 from tests.parity.forms import FORMS, LINKS, REFUSED, UNSUPPORTED, Form, Refusal
 

@@ -23,6 +23,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("-c=never", {"color": "never"}), ("-b x", {"batch": "x"}), ("-batch -", {"batch": "-"}),
     ("-force", {"force": True}), ("-fo", {"force": True}), ("-V", {"other": "version"}),
     ("--version", {"other": "version"}), ("-h", {"other": "help"}), ("-kernel module", {"kernel": "module"}),
+    ("-ts", {"tshort": True}), ("-t", {"timestamp": True}), ("-br", {"brief": True}), ("-rc 65536", {}),
     ("-takeover", {"takeover": True}), ("-socket /x", {"socket": "/x"}),
     ("-4 -j -d", {"family": "inet", "json": True, "details": True}),
 )  # fmt: skip

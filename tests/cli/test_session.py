@@ -11,15 +11,39 @@ import pytest
 
 from nld.cli.grammar import parse
 from nld.cli.options import Options
-from nld.cli.session import Session, first_kept
+from nld.cli.saved import first_kept
+from nld.cli.session import Session
 from nld.client import Client
-from nld.errors import RouteExists
+from nld.errors import NoAnswer, RouteExists
 
 ROUTE = {
     "type": "unicast", "dst": "10.0.0.0/8", "dev": "nld0", "table": "main", "protocol": "static",
     "scope": "link", "flags": [],
 }  # fmt: skip
 OTHER = ROUTE | {"dst": "11.0.0.0/8", "flow": {"to": "5"}}
+
+
+class Flapping:
+    """A daemon that takes every watch, says a word, and hangs up."""
+
+    def watch(self, filter: Any, **options: Any) -> Iterator[dict[str, Any]]:  # noqa: A002
+        yield {"kind": "synced", "cursor": "1"}
+        raise NoAnswer("the connection was closed by the daemon")
+
+
+def test_monitor_waits_longer_each_time_for_a_daemon_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 9:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    session = Session(cast(Client, Flapping()), Options(), io.BytesIO(), io.StringIO())
+    with pytest.raises(KeyboardInterrupt):
+        session.run(parse(("nld", "route", "monitor"), 2))
+    assert waited == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10])
 
 
 class Table:
@@ -197,7 +221,7 @@ def test_restore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Standard)
     status, _, _, table = do("restore")
     assert status == 0
-    assert table.asked == [("replace", [ROUTE])]
+    assert [call for call in table.asked if call[0] != "list"] == []  # it is there
 
 
 def test_a_flat_encap_that_nld_has_no_fields_for_stays_as_it_is() -> None:

@@ -14,7 +14,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -34,10 +34,10 @@ CARRIED = ("tests", "kmod", "systemd", "pyproject.toml", "config.example.toml")
 GUEST_ROOT = "/srv/nld"
 
 # What may be set on the host to make the guest's tests larger or smaller.
-PASSED = ("NLD_ROUTES",)
+PASSED = ("NLD_ROUTES", "NLD_FLOWS")
 
 # The C programs that the guest's tests run; the guest has no compiler.
-PROGRAMS = ("greet_legacy", "exchange", "million")
+PROGRAMS = ("greet_legacy", "exchange", "million", "strangers")
 
 # Set in the guest, to the machine's name: the same conftest then runs the tests instead of bridging them.
 INSIDE = "NLD_GUEST_MACHINE"
@@ -206,8 +206,14 @@ def _cannot(item: pytest.Item, reason: str) -> pytest.TestReport:
     if required():
         return _failed(item, reason)
     where = (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {reason}")
-    return pytest.TestReport(item.nodeid, item.location, dict(item.keywords), "skipped", where, "setup")
+    return pytest.TestReport(item.nodeid, item.location, _keywords(item), "skipped", where, "setup")
 
 
 def _failed(item: pytest.Item, text: str) -> pytest.TestReport:
-    return pytest.TestReport(item.nodeid, item.location, dict(item.keywords), "failed", text, "call")
+    return pytest.TestReport(item.nodeid, item.location, _keywords(item), "failed", text, "call")
+
+
+def _keywords(item: pytest.Item) -> dict[str, Literal[1]]:
+    """The names alone, as pytest's own reports have them: a mark itself cannot be sent to another process."""
+    one: Literal[1] = 1
+    return dict.fromkeys(item.keywords, one)

@@ -22,6 +22,7 @@ from .kernel import DEBIAN, Kernel, kernel
 _SUITE = "trixie"
 _PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "iputils-ping", "procps", "less",
+    "nftables", "ethtool",
     "python3", "python3-yaml", "python3-jsonschema",
 ]  # fmt: skip
 _WHEELHOUSE = "opt/wheelhouse"

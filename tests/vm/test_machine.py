@@ -71,7 +71,7 @@ def test_panic_is_told_with_the_console(boot: Boot) -> None:
         machine.run("echo c > /proc/sysrq-trigger")
 
 
-def test_disk_survives_a_boot_and_a_pulled_plug_but_not_the_machine(boot: Boot) -> None:
+def test_disk_survives_a_boot_and_a_pulled_plug_but_not_the_machine(quick: Machine, boot: Boot) -> None:
     machine = boot("6.12")
     machine.run("echo kept > /root/kept; sync")
     machine.kill()
@@ -80,4 +80,32 @@ def test_disk_survives_a_boot_and_a_pulled_plug_but_not_the_machine(boot: Boot) 
     machine.reboot()
     assert machine.get("/root/kept") == b"kept\n"
     machine.close()
-    assert boot("6.12").run("test -e /root/kept", check=False).code == 1
+    assert quick.run("test -e /root/kept", check=False).code == 1
+
+
+def test_an_emulator_that_fails_while_it_boots_is_started_again(tmp_path: Path) -> None:
+    machine = Machine("6.12")
+    real, failing = machine._emulator, tmp_path / "emulator"
+    failing.write_text(
+        f"""#!/bin/sh
+echo start >> {tmp_path}/starts
+[ $(wc -l < {tmp_path}/starts) -gt 2 ] && exec {real} "$@"
+echo "emulator: memory.c:1: look: Assertion 'section < sections' failed." >&2
+kill -ABRT $$
+"""
+    )
+    failing.chmod(0o755)
+    machine._emulator = str(failing)
+    with machine:
+        assert machine.run("echo up").text == "up\n"
+    assert (tmp_path / "starts").read_text() == "start\n" * 3
+
+
+def test_an_emulator_that_always_fails_is_told(tmp_path: Path) -> None:
+    machine = Machine("6.12")
+    failing = tmp_path / "emulator"
+    failing.write_text("#!/bin/sh\necho 'Assertion: none of these' >&2\nkill -ABRT $$\n")
+    failing.chmod(0o755)
+    machine._emulator = str(failing)
+    with pytest.raises(MachineGoneError, match=r"each time(.|\n)*none of these"), machine:
+        pass

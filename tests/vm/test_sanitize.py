@@ -7,6 +7,7 @@ has left. The whole takes longer than an ordinary test run may, so it has a mark
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def sanitized(boot_module: Boot) -> Sanitized:
 
 @pytest.fixture(autouse=True)
 def clean(sanitized: Sanitized) -> None:
-    """Begin each part with no report, so that one is laid to the part it belongs to."""
+    """Begin each part without the module and with no report, whatever became of the part before it."""
+    sanitized.unload()
     assert sanitized.machine.reports() == []
 
 
@@ -73,8 +75,10 @@ def test_suites_of_the_guest(sanitized: Sanitized) -> None:
     for words in (
         # What is marked for certain machines is about size: for kernels that are not ten times as slow.
         f"-m 'not machine' {own}",
-        # The daemon's own; here the module is not installed, so that nothing loads it by itself.
-        "-k 'not installed' tests/vm/guest/test_contract.py::TestModule tests/vm/guest/test_module_daemon.py",
+        # Packets through the tables, and all that can go while they do. The spread is about size.
+        "tests/vm/guest/test_module_forward.py -k 'not spread'",
+        # The daemon's own.
+        "tests/vm/guest/test_contract.py::TestModule tests/vm/guest/test_module_daemon.py",
     ):
         done = machine.run(
             "python3 -m pytest -q -p no:cacheprovider -o addopts= --tb=short --durations=10"
@@ -90,6 +94,28 @@ def test_long_walks_give_way(sanitized: Sanitized) -> None:
     print(sanitized.machine.run("/run/turns 20000", timeout=900).text)
     sanitized.unload()
     assert sanitized.machine.reports() == []
+
+
+def test_strangers(sanitized: Sanitized) -> None:
+    """Unprivileged users, in namespaces of their own: nobody else is harmed, and the kernel says nothing."""
+    sanitized.load()
+    for words in ("expiry 8 4000", "metrics 200000", "device 16000", "listener 4000", "dump 100"):
+        sanitized.strangers(words)
+        assert sanitized.machine.reports() == [], words
+    sanitized.unload()
+
+
+def test_removal_while_records_expire(sanitized: Sanitized) -> None:
+    """Nobody has a socket, so the module may go; its work has much to do just then."""
+    for turn in range(6):
+        sanitized.load()
+        held = sanitized.machine.start(["/run/strangers", "hold", "4000"])
+        held.wait_for("ready", timeout=300)
+        time.sleep(turn * 0.1)
+        sanitized.unload()
+        held.signal(signal.SIGKILL)
+        held.wait(60)
+        assert sanitized.machine.reports() == []
 
 
 def test_every_allocation_fails_once(sanitized: Sanitized) -> None:

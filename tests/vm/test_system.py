@@ -68,7 +68,7 @@ def test_route_is_added_in_the_kernel_and_found_in_the_journal(system: Machine) 
     assert (entry["MESSAGE"].split()[0], entry["NLD_OPERATION"]) == ("written", "add")
 
 
-def test_route_is_added_in_the_module_which_the_first_socket_loaded(system: Machine) -> None:
+def test_route_is_added_in_the_module_which_the_service_loaded(system: Machine) -> None:
     system.run("nld -kernel module route add 203.0.113.0/24 via 192.0.2.3", timeout=LONG)
     assert system.run(["cat", "/sys/module/nld/initstate"]).text.strip() == "live"
     system.put("/run/nld.yaml", SPECIFICATION.read_bytes())

@@ -33,7 +33,8 @@ def daemon(place: Path, *, before: Sequence[str] = (), **module: Any) -> Iterato
         words = [*before, sys.executable, "-m", "nld.daemon", "--config", str(config)]
         process = subprocess.Popen(words, stderr=log)
     try:
-        until(lambda: socket.exists() or process.poll() is not None, "the daemon's socket")
+        ready = place / "log"
+        until(lambda: " ready " in ready.read_text() or process.poll() is not None, "the daemon to be ready")
         assert process.poll() is None, (place / "log").read_text()
         with Client(str(socket), timeout=_SECONDS) as client:
             yield client

@@ -16,7 +16,7 @@ import pytest
 
 from .loaded import load, program, remove, unload
 from .test_module_follow import MANY, fill, prefix
-from .test_module_size import routes
+from .test_module_size import ROUTES
 from .wire import Msg, Socket, Stats, namespace
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -132,11 +132,11 @@ def kernel_memory() -> int:
 
 
 @pytest.mark.machine("6.1", "6.12", timeout=600)
-def test_with_many_routes_in_two_namespaces(on: str) -> None:
+def test_with_many_routes_in_two_namespaces() -> None:
     unload()
     before = kernel_memory()
     load()
-    count = routes(on)
+    count = ROUTES
     with namespace():
         keep = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         with Socket() as there:

@@ -479,6 +479,22 @@ def namespace(*, user: bool = False) -> Iterator[None]:
         os.close(before)
 
 
+@contextmanager
+def enter(path: str) -> Iterator[None]:
+    """Be in the network namespace that a path names."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(path, os.O_RDONLY)
+    try:
+        _checked(_LIBC.setns(there, _CLONE_NEWNET))
+        try:
+            yield
+        finally:
+            _checked(_LIBC.setns(before, _CLONE_NEWNET))
+    finally:
+        os.close(there)
+        os.close(before)
+
+
 def command(words: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a program."""
     done = subprocess.run(words.split(), capture_output=True, text=True, timeout=_PATIENCE, check=False)
