@@ -133,10 +133,9 @@ class Channel:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def wait_for_hello(self, timeout: float) -> None:
-        """Wait until the agent speaks: the machine is up."""
-        if not self.wait(lambda: self._hello, timeout):
-            raise MachineError(f"the machine did not boot in {timeout} s\n{self._tail()}")
+    def wait_for_hello(self, timeout: float) -> bool:
+        """Wait until the agent speaks: the machine is up. False when the time is over."""
+        return self.wait(lambda: self._hello, timeout)
 
     def start(
         self, argv: list[str], stdin: bytes, env: dict[str, str], cwd: str, user: str | None

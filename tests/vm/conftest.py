@@ -16,7 +16,9 @@ from .packages import UnavailableError
 class Boot(Protocol):
     """Boots a machine by name; see ``Machine`` for the options."""
 
-    def __call__(self, name: str, *, memory: int = 1024, lifetime: float = 1800) -> Machine: ...
+    def __call__(
+        self, name: str, *, memory: int = 1024, cpus: int = 2, lifetime: float = 1800
+    ) -> Machine: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,9 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _machines() -> Iterator[Boot]:
     with ExitStack() as machines:
 
-        def start(name: str, *, memory: int = 1024, lifetime: float = 1800) -> Machine:
+        def start(name: str, *, memory: int = 1024, cpus: int = 2, lifetime: float = 1800) -> Machine:
             try:
-                machine = Machine(name, memory=memory, lifetime=lifetime)
+                machine = Machine(name, memory=memory, cpus=cpus, lifetime=lifetime)
             except UnavailableError as error:
                 if required():
                     raise

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,9 @@ MACHINES = {
     "debian13": ("6.12", Start.SYSTEMD),
     "sanitizer": ("sanitizer", Start.QUICK),
 }
+
+LOST_TIMER = "kthread timer wakeup didn't happen"
+"""What a kernel says when a processor sleeps through its timer: the emulator lost an interrupt."""
 
 
 class Machine:
@@ -60,6 +64,7 @@ class Machine:
         self._dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
+        self._said_before = 0  # characters on the console by the boots before this one
 
     # -- life
 
@@ -79,24 +84,33 @@ class Machine:
     def boot(self) -> None:
         """Start the machine on its overlay (made at the first boot) and wait for its agent.
 
-        While a guest places its devices in memory, another of its processors may reach one by the map
-        before, and the emulator ends itself by an assertion of its own.  That says nothing of the guest:
-        it is started again, three times at most.
+        An emulator that fails before anything of ours runs says nothing of us: it is started again, three
+        times at most.
         """
         assert self._process is None, "the machine is running"
         for _ in range(3):
             self._start()
-            assert self._channel is not None
-            try:
-                self._channel.wait_for_hello(self._boot_timeout)
-            except MachineGoneError:
-                if not self._emulator_failed():
-                    raise
-                error = self.tail()
-                self.kill()
-            else:
+            if self._agent_speaks():
                 return
+            error = self.tail()
+            self.kill()
         raise MachineGoneError(f"the emulator failed each time\n{error}")
+
+    def _agent_speaks(self) -> bool:
+        """Wait for the agent; False when it is the emulator that failed."""
+        assert self._channel is not None
+        deadline = time.monotonic() + self._boot_timeout
+        try:
+            while not self._channel.wait_for_hello(2):
+                if LOST_TIMER in self.console()[self._said_before :]:
+                    return False
+                if time.monotonic() > deadline:
+                    raise MachineError(f"the machine did not boot in {self._boot_timeout} s\n{self.tail()}")
+        except MachineGoneError:
+            if self._emulator_ended_itself():
+                return False
+            raise
+        return True
 
     def _start(self) -> None:
         if self._dir is None:
@@ -106,6 +120,7 @@ class Machine:
                 ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self._disk),
                  str(self._dir / "overlay")]
             )  # fmt: skip
+        self._said_before = len(self.console())
         first = self._dir / "initramfs"
         first.write_bytes(initramfs.build(self.kernel, self._layer.read_bytes()))
         ours, theirs = socket.socketpair()
@@ -119,8 +134,11 @@ class Machine:
             )
         self._channel = Channel(ours, self.kill, self._lifetime, self.tail)
 
-    def _emulator_failed(self) -> bool:
-        """Whether the emulator ended by an assertion of its own."""
+    def _emulator_ended_itself(self) -> bool:
+        """Whether the emulator ended by an assertion of its own.
+
+        QEMU 10 does when one processor of a guest places devices in memory while another reaches for one.
+        """
         assert self._process is not None and self._dir is not None
         words = (self._dir / "qemu.log").read_text(errors="replace")
         return self._process.wait(10) == -signal.SIGABRT and "Assertion" in words

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.vm
 @pytest.fixture(scope="module")
 def quick(boot_module: Boot) -> Machine:
     """Boot one machine for the tests which leave it as it was."""
-    return boot_module("6.12")
+    return boot_module("6.12", cpus=1)
 
 
 def test_command(quick: Machine) -> None:
@@ -66,13 +66,13 @@ def test_module_loads_and_unloads(quick: Machine) -> None:
 
 
 def test_panic_is_told_with_the_console(boot: Boot) -> None:
-    machine = boot("6.12")
+    machine = boot("6.12", cpus=1)
     with pytest.raises(MachineGoneError, match="sysrq"):
         machine.run("echo c > /proc/sysrq-trigger")
 
 
 def test_disk_survives_a_boot_and_a_pulled_plug_but_not_the_machine(quick: Machine, boot: Boot) -> None:
-    machine = boot("6.12")
+    machine = boot("6.12", cpus=1)
     machine.run("echo kept > /root/kept; sync")
     machine.kill()
     machine.boot()
@@ -83,15 +83,26 @@ def test_disk_survives_a_boot_and_a_pulled_plug_but_not_the_machine(quick: Machi
     assert quick.run("test -e /root/kept", check=False).code == 1
 
 
-def test_an_emulator_that_fails_while_it_boots_is_started_again(tmp_path: Path) -> None:
-    machine = Machine("6.12")
+ENDS_ITSELF = """
+echo "emulator: memory.c:1: look: Assertion 'section < sections' failed." >&2
+kill -ABRT $$
+"""
+LOSES_A_TIMER = """
+echo "rcu: rcu_preempt kthread timer wakeup didn't happen for 5255 jiffies!" >>"$console"
+exec sleep 600
+"""
+
+
+@pytest.mark.parametrize("fails", [ENDS_ITSELF, LOSES_A_TIMER])
+def test_an_emulator_that_fails_while_it_boots_is_started_again(fails: str, tmp_path: Path) -> None:
+    machine = Machine("6.12", cpus=1)
     real, failing = machine._emulator, tmp_path / "emulator"
     failing.write_text(
         f"""#!/bin/sh
 echo start >> {tmp_path}/starts
 [ $(wc -l < {tmp_path}/starts) -gt 2 ] && exec {real} "$@"
-echo "emulator: memory.c:1: look: Assertion 'section < sections' failed." >&2
-kill -ABRT $$
+console=$(echo "$*" | sed 's/.*id=console,path=\\([^,]*\\).*/\\1/')
+{fails}
 """
     )
     failing.chmod(0o755)
@@ -102,7 +113,7 @@ kill -ABRT $$
 
 
 def test_an_emulator_that_always_fails_is_told(tmp_path: Path) -> None:
-    machine = Machine("6.12")
+    machine = Machine("6.12", cpus=1)
     failing = tmp_path / "emulator"
     failing.write_text("#!/bin/sh\necho 'Assertion: none of these' >&2\nkill -ABRT $$\n")
     failing.chmod(0o755)

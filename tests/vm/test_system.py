@@ -25,7 +25,7 @@ LONG = 300.0
 @pytest.fixture(scope="module")
 def system(boot_module: Boot) -> Machine:
     """Boot Debian and wait until it is up."""
-    machine = boot_module("debian13")
+    machine = boot_module("debian13", cpus=1)
     machine.run("systemctl is-system-running --wait", timeout=LONG, check=False)
     machine.run("mkdir -p /etc/nld")
     machine.put("/etc/nld/config.toml", "[kernel.module]\nenabled = true\n")
