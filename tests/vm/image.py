@@ -39,7 +39,7 @@ def debian() -> Path:
             )
         packages.need({"debootstrap": "debootstrap", "mke2fs": "e2fsprogs", "setpriv": "util-linux"})
         root = directory / "root"
-        packages.command(
+        packages.fetch(
             ["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", _SUITE, str(root),
              packages.mirror()]
         )  # fmt: skip

@@ -45,6 +45,18 @@ def command(argv: list[str], *, cwd: Path | None = None, timeout: float = 1800, 
     return done.stdout
 
 
+def fetch(argv: list[str]) -> None:
+    """Run a build step that takes files from a network, three times at most: archives have bad moments."""
+    for left in (2, 1, 0):
+        try:
+            command(argv)
+        except RuntimeError:
+            if not left:
+                raise
+        else:
+            return
+
+
 def stanza() -> dict[str, str]:
     """Read the first stanza of the machine's Debian sources: its mirror, suite and key."""
     if not _SOURCES.exists():
@@ -132,6 +144,9 @@ def _version(program: str) -> int:
 
 def newest(pattern: str) -> str:
     """Return the newest package whose name matches: kernel packages carry their release in the name."""
+    if os.geteuid() == 0:
+        with cache.locked("apt"):
+            _update()  # an old index names packages that the archive no longer has
     names = command(["apt-cache", "search", "--names-only", pattern]).splitlines()
     for name in sorted((line.split()[0] for line in names), key=_natural, reverse=True):
         # A name may stay known after its package is gone.

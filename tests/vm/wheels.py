@@ -48,9 +48,7 @@ def wheelhouse() -> Path:
         options = ["--quiet", "--only-binary=:all:", f"--python-version={GUEST_PYTHON}"]
         for platform in platforms:
             options += ["--platform", platform]
-        packages.command(
-            [sys.executable, "-m", "pip", "download", *options, "--dest", str(directory), *wanted]
-        )
+        packages.fetch([sys.executable, "-m", "pip", "download", *options, "--dest", str(directory), *wanted])
 
     return cache.entry("wheelhouse", [GUEST_PYTHON, *wanted], build)
 
