@@ -64,6 +64,9 @@ MOMENT = 1
 is there within 50 microseconds, less than the loop takes to go to sleep and find it. While something holds up
 the kernel, only the first request waits for this moment."""
 
+TURN = 0.004
+"""Seconds of reading answers in one turn of the event loop: hundreds of refusals, a datagram each."""
+
 PATIENCE = 2.0
 """Seconds after which a request that the kernel has had is not waited for any more. Its answers are there
 when sendmsg returns, so this is for what no rule foresees."""
@@ -289,11 +292,16 @@ class Channel:
         while True:
             await self._readable.wait()
             self._readable.clear()
-            self._receive_all()
+            while self._receive_some():  # noqa: ASYNC110 - nothing is waited for, others get their turn
+                await asyncio.sleep(0)
 
-    def _receive_all(self) -> None:
+    def _receive_some(self) -> bool:
+        """Take datagrams for as long as a turn of the event loop may; whether there may be more."""
+        end = time.monotonic() + TURN
         while self._receive():
-            pass
+            if time.monotonic() >= end:
+                return True
+        return False
 
     def _receive(self) -> bool:
         """Take one datagram; False when there is none."""

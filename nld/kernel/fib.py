@@ -160,7 +160,7 @@ class FibTable(Vocabulary):
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
         """Send the routes, and take in what that does."""
-        return await send(self.channel, patterns, destinations, self._explain, self.drain)
+        return await send(self.channel, patterns, destinations, self._explain, self.listener.drain_some)
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:
         message = pattern.template.frames([destination], 0)

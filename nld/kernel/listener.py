@@ -45,8 +45,9 @@ BURST = 4096
 """Datagrams read before the event loop gets a turn: more than come while watchers are told of the last ones,
 else the listener would fall behind for ever.  They take some 6 ms."""
 
-TURN = 0.01
-"""Seconds after which the event loop gets a turn all the same: a message about a device takes far longer."""
+TURN = 0.004
+"""Seconds after which the event loop gets a turn all the same: a message about a device takes far longer, and
+the receiver task and one that drains may both read in one turn."""
 
 PAUSE = 0.001
 """Seconds between a look that found the queue empty and the next wake.  Changes come in storms: to wake for
@@ -103,6 +104,10 @@ class Listener:
         for _ in range(self._bursts):
             if not self._take():
                 break
+
+    def drain_some(self) -> None:
+        """Hand on what has arrived, as much as a turn of the event loop may take."""
+        self._take(TURN)
 
     async def drained(self) -> None:
         """As :meth:`drain`, with turns for the event loop where there is much."""

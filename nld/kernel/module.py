@@ -275,7 +275,10 @@ class ModuleTable(Vocabulary):
 
     async def write(self, patterns: Sequence[Pattern], destinations: Sequence[bytes]) -> list[Refusal]:
         """Send the routes, and take in what that does."""
-        return await send(self._attached().channel, patterns, destinations, self._explain, self.drain)
+        attached = self._attached()
+        return await send(
+            attached.channel, patterns, destinations, self._explain, attached.listener.drain_some
+        )
 
     def _explain(self, acknowledgement: Acknowledgement, pattern: Pattern, destination: bytes) -> NldError:
         return refusal(

@@ -51,7 +51,8 @@ async def send(
 ) -> list[Refusal]:
     """What was not written, by its place in the two columns.
 
-    ``sent``  called after each send but the last, to take in its notifications.
+    ``sent``  called after each send but the last, to take in its notifications, but no more than a turn of
+              the event loop may take: what it leaves is taken in afterwards.
     """
     templates = [pattern.template for pattern in patterns]
     sends = _sends(templates, channel.batch_limit, min(SEND_BYTES, channel.byte_limit))

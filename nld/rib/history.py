@@ -7,16 +7,17 @@ the daemon's memory.
 
 All watchers read the same list, each at its own pace; a change is rendered once, for all of them, as long as
 it is among the last that were read: texts take ten times the memory of a change.
-Until one reads it, and afterwards, a change is a bare tuple: most are never read.
+Until one reads it, and afterwards, a change is a line of six columns: most are never read.  An object for
+each would be one more for the garbage collector, which looks at all that are new while everybody waits.
 Who waits for news, and how, belongs to the broker.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic
+from itertools import islice
+from typing import Any, Generic
 
 from nld.errors import CursorExpired, InvalidRecord
 from nld.rib.intermediate import Intermediate, Row
@@ -24,6 +25,9 @@ from nld.rib.mirror import Difference, S
 
 READ = 4096
 """Changes that keep their texts, about 1 KiB each: watchers are mostly abreast of each other."""
+
+PART = 4096
+"""Changes that are entered together."""
 
 DIGITS = 20
 """The longest generation in a cursor; int() raises an error of its own for thousands of digits."""
@@ -59,9 +63,10 @@ class History(Generic[S]):
         self.limit = max(1, limit)
         self.epoch = epoch
         self.generation = 0
-        self._changes: list[Change[S] | Row[S]] = []
-        self._read: deque[int] = deque()
-        """Generations of those that have been read, in the order of that."""
+        self._columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        """The members of a row, each of all changes that are kept."""
+        self._read: dict[int, Change[S]] = {}
+        """Those that were read last, by their generation, in the order in which they were."""
         self._intermediate: Intermediate[S] | None = None
 
     def hold(self, keys: Iterable[bytes]) -> None:
@@ -90,53 +95,40 @@ class History(Generic[S]):
         """Number changes and keep them."""
         if self._intermediate is not None:
             rows = self._intermediate.keep(rows)
-        kept = self._changes
-        before = len(kept)
-        kept.extend(rows)
-        self.generation += len(kept) - before
-        if len(kept) >= 2 * self.limit:
-            del kept[: len(kept) - self.limit]
+        columns, some = self._columns, iter(rows)
+        while part := list(islice(some, PART)):
+            for column, values in zip(columns, zip(*part, strict=True), strict=True):
+                column.extend(values)
+            self.generation += len(part)
+            kept = len(columns[0])
+            if kept >= 2 * self.limit:
+                for column in columns:
+                    del column[: kept - self.limit]
 
     def since(self, after: int, most: int) -> list[Change[S]] | None:
         """At most ``most`` changes later than generation ``after``; None when some are not kept any more."""
-        first = self.generation - len(self._changes)
-        start = after - first
+        start = after - self.generation + len(self._columns[0])
         if start < 0:
             return None
+        read = self._read
         found: list[Change[S]] = []
-        for place in range(start, min(start + most, len(self._changes))):
-            change = self._changes[place]
-            if isinstance(change, tuple):
-                destination, old, new, port_id, cause, naming = change
+        rows = zip(*(column[start : start + most] for column in self._columns), strict=True)
+        for generation, (destination, old, new, port_id, cause, naming) in enumerate(rows, after + 1):
+            change = read.get(generation)
+            if change is None:
                 difference = Difference(destination, old, new)
-                change = Change(first + place + 1, difference, port_id, cause, naming)
-                self._changes[place] = change
-                self._read.append(change.generation)
+                change = read[generation] = Change(generation, difference, port_id, cause, naming)
             found.append(change)
-        while len(self._read) > READ:
-            self._strip(self._read.popleft() - first - 1)
+        for generation in list(islice(read, max(0, len(read) - READ))):
+            del read[generation]
         return found
-
-    def _strip(self, place: int) -> None:
-        """Keep a change that was read without its texts; it may be kept no more at all."""
-        change = self._changes[place] if place >= 0 else None
-        if isinstance(change, Change):
-            whole = change.difference
-            self._changes[place] = (
-                whole.destination, whole.old, whole.new, change.port_id, change.cause, change.naming,
-            )  # fmt: skip
 
     def rows(self, after: int, most: int) -> list[tuple[bytes, S | None, S | None]] | None:
         """As :meth:`since`, each change as destination, old and new alone."""
-        start = after - self.generation + len(self._changes)
+        start = after - self.generation + len(self._columns[0])
         if start < 0:
             return None
-        return [
-            change[:3]
-            if isinstance(change, tuple)
-            else (change.difference.destination, change.difference.old, change.difference.new)
-            for change in self._changes[start : start + most]
-        ]
+        return list(zip(*(column[start : start + most] for column in self._columns[:3]), strict=True))
 
     def cursor(self, generation: int) -> str:
         """The cursor text for having seen everything up to ``generation``."""
@@ -165,7 +157,7 @@ class History(Generic[S]):
         if generation > self.generation or self.since(generation, 0) is None:
             raise CursorExpired(
                 f"the cursor's generation {generation} is not among those kept "
-                f"({self.generation - len(self._changes)} to {self.generation}); "
+                f"({self.generation - len(self._columns[0])} to {self.generation}); "
                 "watch without it for a snapshot",
                 operation="watch",
                 field="cursor",

@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 
+import nld.kernel.channel as kernel_channel
 from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
 from nld.kernel.channel import AT_ONCE, REPLY_COST, Channel
 from nld.kernel.socket import NETLINK_ROUTE
@@ -217,6 +218,27 @@ async def the_kernel_is_held_up() -> None:
     held.set()
 
 
+async def others_come_between_answers() -> None:
+    channel = Channel(NETLINK_ROUTE, receive_buffer=4 << 20)
+    kernel_channel.TURN = 0.0
+    size = 128
+    refused = asyncio.ensure_future(channel.batch(size, lambda first: DELETE.frames(addresses(size), first)))
+    answers: list[int] = []
+    taken = channel._take
+
+    def take(datagram: bytes) -> None:
+        answers[-1] += 1
+        taken(datagram)
+
+    channel._take = take  # type: ignore[method-assign]
+    while not refused.done():
+        answers.append(0)
+        await asyncio.sleep(0)
+    assert len((await refused).failures) == size
+    assert max(answers) == 1
+    await channel.close()
+
+
 async def lookup() -> None:
     ip("route add 10.0.0.0/8 via 192.0.2.2")
     channel = Channel(NETLINK_ROUTE)
@@ -237,6 +259,7 @@ async def lookup() -> None:
         cancelled,
         small_and_large,
         lost_while_on_its_way,
+        others_come_between_answers,
         lookup,
         tiny_buffer,
         never_answered,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nld.kernel.listener import BURST, LEAST_COST, Listener
+from nld.kernel.listener import BURST, LEAST_COST, TURN, Listener
 from nld.kernel.socket import NETLINK_ROUTE
 from nld.netlink.registry import RTNLGRP
 from nld.netlink.shape import BulkCut
@@ -65,6 +65,21 @@ async def test_who_drains_gives_others_turns_and_many_who_do_are_one(monkeypatch
     assert taken >= queue
     assert turns >= queue // BURST
     assert most <= 2 * BURST
+    await storm.close()
+
+
+async def test_between_two_sends_no_more_is_read_than_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast others write."""
+    storm = listener([])
+    allowed: list[float] = []
+
+    def take(seconds: float) -> bool:
+        allowed.append(seconds)
+        return True
+
+    monkeypatch.setattr(storm, "_take", take)
+    storm.drain_some()
+    assert allowed == [TURN]
     await storm.close()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nld.errors import CursorExpired, InvalidRecord
-from nld.rib.history import Change, History
+from nld.rib.history import History
 from tests.rib.test_mirror import Shape
 
 
@@ -60,10 +62,24 @@ def test_few_changes_keep_their_texts_however_many_were_read(
                 change.texts = {"full": "text"}
                 assert change.difference.destination == bytes([change.generation - 1])
                 assert change.port_id == change.generation - 1
-            assert sum(isinstance(kept, Change) for kept in history._changes) <= 3
+            assert len(history._read) <= 3
             if number < count // 2:
                 at = history.generation
                 history.extend([(bytes([at]), None, Shape(), at, None, 0)])
+
+
+def test_a_change_that_nobody_reads_is_nothing_to_the_garbage_collector() -> None:
+    """Which would look at each of a hundred thousand while everybody waits."""
+    history = History[Shape](10_000, "e")
+    shape = Shape()
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(10_000):
+        history.extend([(number.to_bytes(4, "big"), None, shape, 4711, None, 0)])
+    assert len(gc.get_objects()) - before < 100
+    assert [change.difference.destination for change in history.since(9_000, 1) or []] == [
+        (9_000).to_bytes(4, "big")
+    ]
 
 
 @pytest.mark.parametrize(
