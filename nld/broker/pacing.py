@@ -38,7 +38,7 @@ class Pace:
         self._taken = asyncio.Lock()
 
     async def go(self, steps: Iterator[None]) -> None:
-        """Take all steps; what takes no longer than SLICE waits for nobody."""
+        """Take all steps; what takes no longer than SLICE waits for nobody, and nobody for it."""
         if _some(steps):
             async with self._taken:
                 await asyncio.sleep(0)
@@ -47,9 +47,9 @@ class Pace:
 
 
 def _some(steps: Iterator[None]) -> bool:
-    """Take steps for SLICE; whether there are more."""
+    """Take steps for SLICE; False when that was all, and in time."""
     end = time.monotonic() + SLICE
-    return any(time.monotonic() >= end for _ in steps)
+    return any(time.monotonic() >= end for _ in steps) or time.monotonic() >= end
 
 
 BREATH: Final = Pause()

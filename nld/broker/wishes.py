@@ -18,7 +18,9 @@ from nld.records.many import Records
 from nld.records.route import RouteRecord
 
 STEP = 256
-"""Routes that are looked at in one step."""
+"""Routes that are looked at in one step, which takes a tenth of a millisecond."""
+MADE = 16
+"""Patterns that are made in one step: a millisecond, but where one has thousands of next hops."""
 COMPLAINTS = 100
 """What is wrong with the records of one call is looked for until so much of it is found, and told."""
 
@@ -64,12 +66,16 @@ class Wishes:
         complaints = _Complaints()
         made: dict[tuple[int, int], Pattern] = {}
         complained = -1
+        tried = 0
         for nth, kind in enumerate(zip(map(id, rests), lengths, strict=True)):
             pattern = made.get(kind)
             if pattern is None:
                 index = self.where(nth)[0]
                 if index == complained:
                     continue  # of a list of destinations, all of which have it
+                tried += 1
+                if tried % MADE == 0:
+                    yield
                 try:
                     pattern = made[kind] = self._pattern(nth, rests[nth], lengths[nth])
                 except NldError as error:
@@ -86,15 +92,22 @@ class Wishes:
     def _pattern(self, nth: int, rest: RouteRecord, length: int) -> Pattern:
         try:
             return self._table.wish(self._operation, rest, length)
-        except NldError:
+        except NldError as error:
             index, _ = self.where(nth)
+            if self._records.destinations[index] == rest.dst:
+                self._place(error, index)
+                raise
         try:  # once more, for the words: with the record's own destination
             return self._table.wish(self._operation, self._records[index], length)
         except NldError as error:
-            error.operation = self._operation.value
-            error.index = index
-            error.field = f"routes[{index}].{error.field}" if error.field else f"routes[{index}]"
+            self._place(error, index)
             raise
+
+    def _place(self, error: NldError, index: int) -> None:
+        """Tell which record an error is about."""
+        error.operation = self._operation.value
+        error.index = index
+        error.field = f"routes[{index}].{error.field}" if error.field else f"routes[{index}]"
 
     def _complain(self) -> Iterator[None]:
         """Raise the error for destinations that are none: the first, and what is wrong with the others."""

@@ -28,7 +28,7 @@ from nld.control.portions import LONG, NoCallError, Portion, Portions, TooLongEr
 from nld.control.reply import ServiceError
 from nld.errors import InvalidRecord, LimitExceeded, NldError
 from nld.records import invalid
-from nld.records.complaint import MAXIMUM, SHOWN, bounded
+from nld.records.complaint import DETAILS, MAXIMUM, SHOWN, bounded, within
 from nld.records.many import Records
 from nld.records.peer import Peer
 from nld.traced import traced
@@ -128,9 +128,9 @@ class CallReader:
             parameters = call.parameters
             if parameters is None:
                 parameters = method.parameters.model_validate({})
-        except ValidationError:
+        except ValidationError as error:
             oneway = _envelope(frame).oneway
-            raise RefusalError(None if oneway else _explain(frame, method)) from None
+            raise RefusalError(None if oneway else _explain(frame, method, error)) from None
         if call.method.encode() != name:
             raise RefusalError(_broken("method is given twice"), broken=True)
         if call.oneway and call.more:
@@ -211,12 +211,14 @@ def _validator(method: Method | Stream) -> Any:
     return model.__pydantic_validator__
 
 
-def _explain(frame: bytes, method: Method | Stream) -> NldError | ServiceError:
-    """What the caller is told of parameters that do not fit; they are looked at once more, by themselves.
+def _explain(frame: bytes, method: Method | Stream, found: ValidationError) -> NldError | ServiceError:
+    """What the caller is told of parameters that do not fit.
 
     A parameter that is missing, unknown or of the wrong type is InvalidParameter, which names it.
     What is wrong inside a parameter (a field of a record) is InvalidRecord, with the path, the index
     of the record, and the words of ``nld.records``.
+
+    ``found``  what is wrong with the frame, or with no parameters at all.
     """
     parameters = from_json(frame).get("parameters") or {}
     model = method.parameters
@@ -226,13 +228,19 @@ def _explain(frame: bytes, method: Method | Stream) -> NldError | ServiceError:
             if name not in known:
                 shown = name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..."
                 return _parameter(shown, f"{method.name} has no such parameter; it has {_listed(known)}")
-    try:
+    if found.error_count() <= DETAILS:
+        return _told(within(found, "parameters"), method)
+    try:  # once more, without what would only repeat it
         model.model_validate_json(to_json(bounded(parameters)))
     except ValidationError as error:
-        complaint = invalid(error, method.name.lower())
-        field = complaint.field or "parameters"
-        return _parameter(field, complaint.message) if field.isidentifier() else complaint
+        return _told(error, method)
     return _parameter("parameters", "they do not fit the method")
+
+
+def _told(error: ValidationError, method: Method | Stream) -> NldError | ServiceError:
+    complaint = invalid(error, method.name.lower())
+    field = complaint.field or "parameters"
+    return _parameter(field, complaint.message) if field.isidentifier() else complaint
 
 
 def _listed(names: list[str]) -> str:

@@ -23,6 +23,11 @@ PORTION = 32 * 1024
 """Bytes of a portion's routes, about; they are read in a millisecond."""
 LONGEST = 256 * 1024
 """Bytes of a route without its destinations, and of a call without its routes."""
+OBJECTS = 4096
+"""Objects in a long route: more than the legs have that the kernel can list, of which the smallest, 8 bytes
+in a message, have none in them."""
+MEMBERS = 4 * OBJECTS
+"""Members of these, and elements of lists, but for destinations."""
 _DEEPEST = 64
 """Lists and objects within each other; a route has six."""
 _TOKENS = 1024
@@ -100,7 +105,7 @@ class Portions:
     def _records(self, first: int, last: int) -> Generator[None, None, None]:
         """Some records, or one: a long one is cut in its destinations."""
         frame = self._frame
-        if last - first <= LONGEST:
+        if last - first <= 2 * PORTION:
             self._cuts.append((b"", first, last, b"", False))
             return
         lists: list[tuple[int, int]] = []
@@ -119,9 +124,15 @@ class Portions:
             yield
 
         yield from self._members(first, {b'"dst"': destinations})
-        start, end = lists[0] if lists else (0, 0)
+        start, end = lists[0] if lists else (first, first)
         if last - first - (end - start) > LONGEST:
             raise TooLongError(f"a route is at most {LONGEST} bytes long without its destinations")
+        for mark, most, what in ((b"{", OBJECTS, "objects"), (b",", MEMBERS, "members")):
+            if frame.count(mark, first, start) + frame.count(mark, end, last) > most:
+                raise TooLongError(f"a route has at most {most} {what} in it, besides its destinations")
+        if last - first <= LONGEST:
+            self._cuts.append((b"", first, last, b"", False))
+            return
         text = _SIMPLE.match(frame, start, start + LONGEST)
         if text is None or max(last - first for first, last in parts) > LONGEST:
             raise NoCallError("a destination is a text, and not a long one")

@@ -176,7 +176,8 @@ class Composition:
 
     def device(self, name: str, field: str) -> int:
         """A device's index; DeviceNotFound with the field."""
-        return self._resolver.ifindex(name, field, self._key)
+        index = self._resolver.links.index(name)
+        return self._resolver.ifindex(name, field, self._key) if index is None else index
 
     def _number(self, field: str, text: str, database: Database) -> int:
         return self._resolver.number(field, text, database, self._key)

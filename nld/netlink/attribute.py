@@ -184,8 +184,9 @@ class Table:
             written.add(row.number)
             parts.append(_pack_row(row, attribute_type, values.get(row.name)))
         for row in self.rows:
-            if row.number not in written:
-                parts.append(_pack_row(row, row.number | row.flags, values.get(row.name)))
+            value = values.get(row.name)
+            if value is not None and row.number not in written:
+                parts.append(_pack_row(row, row.number | row.flags, value))
         parts.extend(pack(*entry) for entry in kept)
         return b"".join(parts)
 

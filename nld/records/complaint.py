@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from nld.errors import InvalidRecord
 from nld.records.filter import RouteFilter
@@ -32,7 +32,7 @@ GUESSES = 5
 """For how many unknown names of one call a similar one is looked for."""
 SHOWN = 60
 """Characters of a name or value that are shown."""
-_DETAILS = 4 * MAXIMUM
+DETAILS = 4 * MAXIMUM
 """Details of pydantic's that are looked at: of a union there is one for each branch."""
 
 _KINDS = {
@@ -110,6 +110,22 @@ def invalid(error: ValidationError, operation: str) -> InvalidRecord:
     )
 
 
+def within(error: ValidationError, name: str) -> ValidationError:
+    """The same of what is called so alone: of places in it without its name."""
+    details = error.errors(include_url=False)
+    return ValidationError.from_exception_data(error.title, [_inside(one, name) for one in details])
+
+
+def _inside(details: ErrorDetails, name: str) -> InitErrorDetails:
+    location = details["loc"]
+    return InitErrorDetails(
+        type=details["type"],
+        loc=location[1:] if location[:1] == (name,) else location,
+        input=details["input"],
+        ctx=details.get("ctx", {}),
+    )
+
+
 def bounded(value: Any) -> Any:
     """JSON that is wrong, without what would only repeat it: of an object's names that no record has, some.
 
@@ -119,7 +135,7 @@ def bounded(value: Any) -> Any:
         return list(map(bounded, value))
     if not isinstance(value, dict):
         return value
-    unknown = iter(range(_DETAILS))
+    unknown = iter(range(DETAILS))
     return {
         name: bounded(entry)
         for name, entry in value.items()
@@ -130,7 +146,7 @@ def bounded(value: Any) -> Any:
 def _merged(error: ValidationError) -> list[ErrorDetails]:
     """The details, one a field: of a union's branches only that which came nearest."""
     found: dict[str, ErrorDetails] = {}
-    for details in islice(error.errors(include_url=False, include_context=True), _DETAILS):
+    for details in islice(error.errors(include_url=False, include_context=True), DETAILS):
         path = _path(details["loc"])
         parent = path.rpartition("[")[0] if path.endswith("]") else ""
         if parent in found and found[parent]["type"] == "string_type":

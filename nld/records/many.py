@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple, cast, overload
 
 from pydantic import TypeAdapter, ValidationError
@@ -155,21 +156,18 @@ class Records(Sequence[RouteRecord]):
     def _read(cls, values: list[dict[str, Any]]) -> Records:
         rests: list[RouteRecord] = []
         destinations: list[str | list[str]] = []
-        seen: tuple[dict[bytes, RouteRecord], dict[bytes, RouteRecord]] = ({}, {})
+        seen: dict[bytes, dict[bytes, RouteRecord]] = {sample: {} for sample in _SAMPLES}
         for value in values:
             rest = value.copy()
             destination = rest.pop("dst")
-            first = destination
-            if type(destination) is list:
-                first = destination[0] if set(map(type, destination)) == {str} else DEFAULT
             key = to_json(rest)
-            inet6 = ":" in first
-            record = seen[inet6].get(key)
-            if record is None or first == DEFAULT:
-                if first == DEFAULT or len(key) > _REST_BYTES:
+            sample = _sample(destination)
+            record = None if sample is None else seen[sample].get(key)
+            if record is None:
+                if sample is None or len(key) > _REST_BYTES:
                     record = RouteRecord.model_validate_json(to_json(value))
                 else:
-                    record = seen[inet6][key] = _rest(key, inet6)
+                    record = seen[sample][key] = _rest(key, sample)
             rests.append(record)
             destinations.append(destination)
         return cls(rests, destinations)
@@ -192,14 +190,15 @@ class Records(Sequence[RouteRecord]):
                 try:
                     records = cls.of(_ALL.validate_json(to_json(part)))
                 except ValidationError as error:
-                    found += (_moved(details, start) for details in error.errors(include_url=False))
+                    some = islice(error.errors(include_url=False), _ENOUGH)
+                    found += (_moved(details, start) for details in some)
                     if len(found) >= _ENOUGH:
                         break
                     continue
             rests += records.rests
             destinations += records.destinations
         if found:
-            raise ValidationError.from_exception_data("routes", found, input_type="json")
+            raise ValidationError.from_exception_data("routes", found[:_ENOUGH], input_type="json")
         return cls(rests, destinations)
 
     def __len__(self) -> int:
@@ -234,8 +233,25 @@ def _parse(columns: Columns, texts: Sequence[str], family: int) -> None:
     columns.addresses.extend(addresses)
 
 
+_INET, _INET6, _DEFAULT = _SAMPLES = (b"0.0.0.0/32", b"::/128", DEFAULT.encode())
+"""Destinations of all kinds that matter to the rest of a record."""
+
+
+def _sample(destination: Any) -> bytes | None:
+    """One of the same kind; None where the family may be told by another than the first."""
+    first = destination
+    if type(destination) is list:
+        first = destination[0] if set(map(type, destination)) == {str} else None
+        if first == DEFAULT and set(destination) != {DEFAULT}:
+            return None
+    if type(first) is not str:
+        return None
+    if first == DEFAULT:
+        return _DEFAULT
+    return _INET6 if ":" in first else _INET
+
+
 @lru_cache(_RESTS)
-def _rest(key: bytes, inet6: bool) -> RouteRecord:
-    """The record of these fields, as JSON, and a destination of this family; ValidationError."""
-    sample = b"::/128" if inet6 else b"0.0.0.0/32"
+def _rest(key: bytes, sample: bytes) -> RouteRecord:
+    """The record of these fields, as JSON, and this destination; ValidationError."""
     return RouteRecord.model_validate_json(b'{"dst":"%b"%b%b' % (sample, b"," * (len(key) > 2), key[1:]))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from nld.records.encap import EncapRecord, gather
 from nld.records.model import Address, Device, FieldError, Named, Record
+
+MOST_LEGS = 4096
+"""Legs of a route, more than the kernel can list: 31 KiB (``kernel/extent.py``) of 8 bytes each."""
 
 SETTABLE_FLAGS = ("onlink", "pervasive")
 """Flags that a writer may ask for; the kernel reports the others."""
@@ -69,3 +72,14 @@ class NextHopRecord(Record):
         if self.gateway is None and self.via is None and self.dev is None:
             raise ValueError("a next hop needs gateway, via or dev")
         return self
+
+
+def _not_too_many(legs: Any) -> Any:
+    # Before any of them is looked at: these are a few microseconds each.
+    if isinstance(legs, list) and len(legs) > MOST_LEGS:
+        raise ValueError(f"is too long; allowed: at most {MOST_LEGS}")
+    return legs
+
+
+Legs = Annotated[list[NextHopRecord], Field(min_length=1, fail_fast=True), BeforeValidator(_not_too_many)]
+"""The legs of a multipath route."""

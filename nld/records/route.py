@@ -21,7 +21,7 @@ from nld.records.destination import FAMILIES, INET, INET6, family_of, parse_pref
 from nld.records.encap import EncapRecord, gather
 from nld.records.metrics import MetricsRecord
 from nld.records.model import U32, Address, Device, FieldError, Named, Prefix, Record, Tos
-from nld.records.nexthop import Flag, Flow, NextHopRecord, Via
+from nld.records.nexthop import Flag, Flow, Legs, Via
 
 RouteType = Literal[
     "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit",
@@ -81,7 +81,7 @@ class RouteRecord(Record):
     """One object with the route's metrics."""
     pref: Preference | None = None
     """Router preference (IPv6, RFC 4191). Default medium."""
-    nexthops: Annotated[list[NextHopRecord], Field(min_length=1, fail_fast=True)] | None = None
+    nexthops: Legs | None = None
     """Legs of a multipath route."""
     family: Family | None = None
     """Address family; needed only for a ``default`` route that nothing else tells the family of."""

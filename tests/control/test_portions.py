@@ -122,6 +122,10 @@ def call(routes: bytes, behind: bytes = b"") -> bytes:
     return b'{"method":"io.nld.Add","parameters":{"routes":[' + routes + b"]" + behind + b"}}"
 
 
+def legs(count: int) -> bytes:
+    return b",".join([b'{"dev":"lo"}'] * count)
+
+
 @pytest.mark.parametrize(
     ("frame", "outcome"),
     [
@@ -133,11 +137,31 @@ def call(routes: bytes, behind: bytes = b"") -> bytes:
         (call(b'{"dst":"' + b"x" * BIG + b'"}'), "broken"),
         (call(b"{" + b",".join(b'"n%d":1' % n for n in range(BIG // 12)) + b"}"), "broken"),
         (call(b'{"dst":"10.0.0.0/8"}', b',"kernel":"fib"' * (BIG // 15)), "broken"),
+        (call(b'{"dst":"10.0.0.0/8","nexthops":[' + legs(4000) + b"]}"), "Add"),
+        (call(b'{"dst":"10.0.0.0/8","nexthops":[' + legs(5000) + b"]}"), "routes[0].nexthops"),
+        (call(b'{"dst":"10.0.0.0/8","nexthops":[' + legs(6000) + b"]}"), "broken"),
+        (call(b'{"dst":"10.0.0.0/8","nexthops":[' + b"1," * 80_000 + b"1]}"), "broken"),
         (b"{" * BIG, "broken"),
         (b'"' + b"\\\\" * (BIG // 2), "broken"),
         (call(b'{"dst":"10.0.0.0/8"}' + b" " * 4 * BIG), "broken"),
     ],
-    ids=["records", "list", "legs", "bad", "deep", "text", "names", "beside", "junk", "escapes", "blanks"],
+    ids=[
+        "records",
+        "list",
+        "legs",
+        "bad",
+        "deep",
+        "text",
+        "names",
+        "beside",
+        "many legs",
+        "more legs",
+        "too many legs",
+        "numbers",
+        "junk",
+        "escapes",
+        "blanks",
+    ],
 )
 def test_each_step_is_short(frame: bytes, outcome: str) -> None:
     longest: list[float] = []

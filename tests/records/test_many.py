@@ -29,6 +29,10 @@ GOOD: list[dict[str, Any]] = [
     {"dst": "10.5.0.0/16", "encap": {"type": "mpls", "dst": "100"}, "dev": "veth0"},
     {"dst": "0.0.0.0/0", "gateway": "192.0.2.1", "flags": []},
     {"dst": "10.6.0.0/16", "nexthops": [{"dev": "v" * 100}] * 6},
+    {"dst": "default", "gateway": "192.0.2.1"},
+    {"dst": ["default", "default"], "gateway": "192.0.2.1"},
+    {"dst": "default", "dev": "veth0"},
+    {"dst": ["default", "10.0.0.0/8"], "dev": "veth0"},
 ]
 BAD: list[Any] = [
     {"dst": "10.0.0.1/8", "gateway": "192.0.2.1"},
@@ -67,6 +71,8 @@ def test_those_that_differ_in_the_destination_share_the_rest() -> None:
     assert rests[0] is rests[1]
     assert rests[0] is not rests[2]
     assert rests[4] is not rests[5]
+    assert rests[12] is rests[13]
+    assert rests[12] is not rests[0]
 
 
 @given(st.lists(st.sampled_from([*GOOD, *BAD]), max_size=8))
