@@ -19,8 +19,8 @@ from nld.kernel.shape import Shape
 from nld.rib.history import Change
 from nld.rib.roster import LostError
 
-_CHANGES = 1024
-"""Changes that are looked at in one step."""
+_CHANGES = 256
+"""Changes that are looked at in one step: some milliseconds, where each is to be put into words."""
 
 
 async def watch(  # noqa: PLR0917 - the order of the control channel

@@ -24,7 +24,7 @@ from pydantic_core import from_json, to_json
 from nld.control.alike import Alike
 from nld.control.interface import Call, Interface, Method, RefusalError, Stream
 from nld.control.messages import Elsewhere, ValidateParameters, WriteParameters
-from nld.control.portions import LONG, NoCallError, Portion, Portions, TooLongError
+from nld.control.portions import LONG, LONGEST, NoCallError, Portion, Portions, TooLongError
 from nld.control.reply import ServiceError
 from nld.errors import InvalidRecord, LimitExceeded, NldError
 from nld.records import invalid
@@ -72,10 +72,13 @@ class CallReader:
         return self._alike.read(frame, peer)
 
     def read_long(self, frame: bytes, peer: Peer) -> Generator[None, None, Call]:
-        """As :meth:`read`, in short steps; for a frame from LONG bytes on, of a peer that may write.
+        """As :meth:`read`, in short steps; for a frame that is :meth:`long`.
 
         A call that asks has no routes to be cut between: it is one portion, and no longer than that may be.
         """
+        entry = self._peeked(frame)
+        if entry is not None and len(frame) <= LONGEST:  # else it is refused without being parsed
+            _bound(entry.method, frame, peer)
         calls: list[Call] = []
         routes = Records.none()
         complaints = _Complaints()
@@ -108,6 +111,22 @@ class CallReader:
             parameters = Elsewhere(routes, call.parameters.takeover, call.parameters.kernel)
         return Call(call.method, parameters, call.oneway)
 
+    def long(self, frame: bytes, writes: bool) -> bool:
+        """Whether a frame is to be read in short steps.
+
+        ``writes``  its peer may write. Others have routes to be read in one method only; their questions are
+                    of a bounded length, or cost nothing to read.
+        """
+        if len(frame) < LONG:
+            return False
+        entry = None if writes else self._peeked(frame)
+        return writes or (entry is not None and entry.method.parameters is ValidateParameters)
+
+    def _peeked(self, frame: bytes) -> _Entry | None:
+        """What its first bytes say that a frame is."""
+        name = _METHOD_FIRST.match(frame)
+        return None if name is None else self._entries.get(name[1])
+
     def _parse(self, frame: bytes, peer: Peer) -> Call:
         peeked = _METHOD_FIRST.match(frame)
         name = peeked[1] if peeked else None
@@ -119,10 +138,7 @@ class CallReader:
                 raise RefusalError(_visible(frame, self._unknown(name.decode())))
         method = entry.method
         _authorize(method, frame, peer)
-        longest = method.longest(peer)
-        if len(frame) > longest:
-            message = f"a call of {method.name} is at most {longest} bytes long"
-            raise RefusalError(_visible(frame, LimitExceeded(message, field="message_bytes")))
+        _bound(method, frame, peer)
         try:
             call = entry.validator.validate_json(frame)
             parameters = call.parameters
@@ -202,6 +218,13 @@ def _authorize(method: Method | Stream, frame: bytes, peer: Peer) -> None:
         method.authorize(peer)
     except NldError as error:
         raise RefusalError(_visible(frame, error)) from None
+
+
+def _bound(method: Method | Stream, frame: bytes, peer: Peer) -> None:
+    longest = method.longest(peer)
+    if len(frame) > longest:
+        message = f"a call of {method.name} is at most {longest} bytes long"
+        raise RefusalError(_visible(frame, LimitExceeded(message, field="message_bytes")))
 
 
 def _validator(method: Method | Stream) -> Any:

@@ -29,7 +29,6 @@ from nld.broker.pacing import Pause
 from nld.control.frame import FrameDecoder, FrameTooLongError
 from nld.control.intake import Ask
 from nld.control.interface import Call, Method, RefusalError, Stream
-from nld.control.portions import LONG
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.control.state import RUNNING, End, State, Step
 from nld.errors import LimitExceeded, NldError
@@ -256,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     def _start(self, frame: bytes) -> None:
         self._since = math.inf
-        if self._writes and len(frame) >= LONG:
+        if self._server.service.long(frame, self._writes):
             self._step("write")
             self._task = self._server.loop.create_task(self._answer_long(frame))
             return

@@ -17,10 +17,10 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple, NoReturn, TypeAlias
 
-LONG = 64 * 1024
+LONG = 16 * 1024
 """Bytes from which on a call is read in portions."""
-PORTION = 32 * 1024
-"""Bytes of a portion's routes, about; they are read in a millisecond."""
+PORTION = 16 * 1024
+"""Bytes of a portion's routes, about; they are read in a millisecond, and in six with everything wrong."""
 LONGEST = 256 * 1024
 """Bytes of a route without its destinations, and of a call without its routes."""
 OBJECTS = 4096

@@ -39,7 +39,7 @@ from nld.control.messages import (
     WriteParameters,
     WriteReply,
 )
-from nld.control.portions import LONGEST, PORTION
+from nld.control.portions import LONGEST, MEMBERS, OBJECTS
 from nld.control.reply import RawReply, Reply
 from nld.errors import INTERFACE, WIRE_ERRORS, PermissionDenied
 from nld.kernel.table import Operation
@@ -108,6 +108,8 @@ class Broker(Protocol):
         """Let go of a kernel table."""
 
 
+VALIDATE_BYTES = 32 * 1024
+"""Longest call of Validate of a peer that may not write: some hundred records."""
 ANSWER_BYTES = 1024
 """An address and its answer, in the daemon's memory; most take less."""
 
@@ -124,9 +126,9 @@ is the number of complaints; when it is larger than that of the failures, there 
 Limits, in bytes, beyond which a call gets LimitExceeded with the field message_bytes. A message is at
 most limits.message_bytes of the configuration long (16777216 by default), and from who may not write
 {READER_MESSAGE_BYTES}. A call that writes has in it as many routes as fit, but at most {LONGEST} bytes
-besides them, and each route at most {LONGEST} besides its destinations. The same holds for Validate
-from who may write; from others such a call has at most {PORTION}. A call of Lookup has at most {LONGEST},
-any other {QUESTION_BYTES}.
+besides them, and each route at most {LONGEST} besides its destinations, with at most {OBJECTS} objects
+and {MEMBERS} members in it. The same holds for Validate from who may write; from others such a call has
+at most {VALIDATE_BYTES}. A call of Lookup has at most {LONGEST}, any other {QUESTION_BYTES}.
 """
 
 
@@ -138,7 +140,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
     """
 
     def of_validate(peer: Peer) -> int:
-        return sys.maxsize if may_write(peer) else PORTION
+        return sys.maxsize if may_write(peer) else VALIDATE_BYTES
 
     def writers_only(peer: Peer) -> None:
         if not may_write(peer):

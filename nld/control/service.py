@@ -110,6 +110,10 @@ class Service:
         """The call in a frame. Raises ``call.RefusalError``."""
         return self._reader.read(frame, peer)
 
+    def long(self, frame: bytes, writes: bool) -> bool:
+        """Whether a frame of a peer, which may write or not, is for :meth:`read_long`."""
+        return self._reader.long(frame, writes)
+
     def read_long(self, frame: bytes, peer: Peer) -> Generator[None, None, Call]:
         """As :meth:`read`, in short steps. Raises ``call.RefusalError``."""
         return self._reader.read_long(frame, peer)

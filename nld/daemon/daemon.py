@@ -114,7 +114,7 @@ class Daemon:
                 # garbage: look through the young objects only, and few at a time: a look is a
                 # part of one turn of the loop, and takes up to a millisecond for 2,000 objects.
                 gc.freeze()
-                gc.set_threshold(5_000, 2, 3_000)
+                gc.set_threshold(2_000, 2, 8_000)
                 routes = sum(len(view.mirror) for view in views.values())
                 self._manager.ready(f"{routes} routes; listening on {listener.getsockname()}")
                 log.info("ready", routes=routes, socket=listener.getsockname(), activated=passed)

@@ -46,8 +46,11 @@ BURST = 4096
 else the listener would fall behind for ever.  They take some 6 ms."""
 
 TURN = 0.004
-"""Seconds after which the event loop gets a turn all the same: a message about a device takes far longer, and
-the receiver task and one that drains may both read in one turn."""
+"""Seconds of reading in one turn of the event loop, by the receiver task and by all who drain: a message
+about a device takes far longer than one about a route."""
+
+BRIEF = 0.0005
+"""Seconds of reading that nobody counts: most often there is a notification or two."""
 
 PAUSE = 0.001
 """Seconds between a look that found the queue empty and the next wake.  Changes come in storms: to wake for
@@ -90,6 +93,9 @@ class Listener:
         self._burst = Burst(self.socket)
         self._arrived = select.poll()
         self._arrived.register(self.socket.fileno(), select.POLLIN)
+        self._loop = asyncio.get_running_loop()
+        self._left = TURN
+        """Seconds of reading that this turn of the event loop has left."""
         self._draining = asyncio.Lock()
         """Held by the one that drains in turns; if many did, these would make one long one."""
         self._absorb = absorb
@@ -106,14 +112,15 @@ class Listener:
                 break
 
     def drain_some(self) -> None:
-        """Hand on what has arrived, as much as a turn of the event loop may take."""
-        self._take(TURN)
+        """Hand on what has arrived, as much as this turn of the event loop has time for."""
+        if self._left > 0:
+            self._take(self._left)
 
     async def drained(self) -> None:
         """As :meth:`drain`, with turns for the event loop where there is much."""
         end = self.counters.received + self._bursts * BURST
         async with self._draining:
-            while self.counters.received < end and self._take(TURN):  # noqa: ASYNC110 - it works
+            while self.counters.received < end and (self._left <= 0 or self._take(self._left)):  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
     async def close(self) -> None:
@@ -126,7 +133,7 @@ class Listener:
     async def _receiver(self) -> None:
         while True:
             await self._readiness.wait()
-            if self._take(TURN):
+            if self._left <= 0 or self._take(self._left):
                 await asyncio.sleep(0)
             else:
                 await asyncio.sleep(PAUSE)
@@ -136,13 +143,21 @@ class Listener:
         """Read up to BURST datagrams, about so long, and hand them on; False when the queue is empty."""
         more = True
         taken = 0
-        end = time.monotonic() + seconds
-        while more and taken < BURST and time.monotonic() < end:
+        began = now = time.monotonic()
+        while more and taken < BURST and now < began + seconds:
             datagrams, more, lost = self._read()
             taken += len(datagrams)
             if datagrams or lost:
                 self._hand_on(datagrams, lost)
+            now = time.monotonic()
+        if now - began > BRIEF:
+            if self._left == TURN:
+                self._loop.call_soon(self._next_turn)
+            self._left -= now - began
         return more
+
+    def _next_turn(self) -> None:
+        self._left = TURN
 
     def _read(self) -> tuple[list[bytes], bool, bool]:
         """Up to CHUNK datagrams (after a loss: all there are), whether there may be more, and whether some

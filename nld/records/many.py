@@ -26,8 +26,10 @@ _RESTS = 4096
 """A rest is remembered up to this size, and so many of them: at most some 16 MB."""
 _PART = 64
 """Records that are looked at together when something is wrong."""
+_TOLD = 100
+"""Fields after which nobody looks for others that are wrong: so many are told of, and that there are more."""
 _ENOUGH = 400
-"""Details after which nobody looks any further (100 are told; of a union there are several for each)."""
+"""Details after which nobody looks any further: of a union there are several for each field."""
 
 _ALL = TypeAdapter(list[RouteRecord])
 
@@ -192,7 +194,8 @@ class Records(Sequence[RouteRecord]):
                 except ValidationError as error:
                     some = islice(error.errors(include_url=False), _ENOUGH)
                     found += (_moved(details, start) for details in some)
-                    if len(found) >= _ENOUGH:
+                    places = {details["loc"][:2] for details in found}
+                    if len(found) >= _ENOUGH or len(places) > _TOLD:
                         break
                     continue
             rests += records.rests

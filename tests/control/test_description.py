@@ -13,9 +13,9 @@ from varlink.scanner import Interface as Parsed  # type: ignore[import-untyped]
 from nld.control.budget import READER_MESSAGE_BYTES
 from nld.control.frame import MESSAGE_BYTES
 from nld.control.interface import QUESTION_BYTES, Interface, Method, NoParameters, Parameters
-from nld.control.portions import LONGEST, PORTION
+from nld.control.portions import LONGEST, MEMBERS, OBJECTS
 from nld.control.reply import Reply
-from nld.control.routes import ABOUT, interface
+from nld.control.routes import ABOUT, VALIDATE_BYTES, interface
 from nld.control.service import Service
 from nld.errors import WIRE_ERRORS
 from nld.records.peer import Peer
@@ -152,9 +152,12 @@ def test_the_limits_stand_everywhere() -> None:
     words = " ".join(ABOUT.split())
     manual = " ".join((ROOT / "config.example.toml").read_text().replace("#", "").split())
     table = (ROOT / "docs/install.md").read_text()
-    for size in (READER_MESSAGE_BYTES, LONGEST, PORTION, QUESTION_BYTES):
+    for size in (READER_MESSAGE_BYTES, LONGEST, VALIDATE_BYTES, QUESTION_BYTES):
         assert f" {size} " in words.replace(",", " ").replace(".", " ")
         assert f" {size} " in manual
         assert f"{size // 1024} KiB" in table
+    for most in (OBJECTS, MEMBERS):
+        assert f" {most} " in words
+        assert f" {most} " in table
     assert str(MESSAGE_BYTES) in words
     assert READER_MESSAGE_BYTES == LONGEST
