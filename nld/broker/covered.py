@@ -5,7 +5,7 @@ on from the first leg to behind the last (``fib6_dump_node``, net/ipv6/ip6_fib.c
 legs is gone for everybody who lists, without a word, and is there again, without a word, when legs go.
 Watchers are told what a list shows: at such a key news does not say what that is, and it is read again.
 
-Does not belong here: reading it (``view.py``).
+Does not belong here: reading it (``repairer.py``).
 """
 
 from __future__ import annotations

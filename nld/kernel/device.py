@@ -13,15 +13,12 @@ from nld.kernel.dump import Dumper
 from nld.netlink import link as message
 from nld.netlink.header import Flag
 from nld.netlink.link import Link, LinkInfo
-from nld.netlink.registry import RTM, LinkFlag
+from nld.netlink.registry import NETLINK_ROUTE, RTM, LinkFlag
 
 KIND = "nld"
 
 ALIAS = "made by nld"
 """Of the devices that nld may remove."""
-
-_ROUTE = 0
-"""NETLINK_ROUTE."""
 
 
 async def provide(name: str) -> None:
@@ -30,8 +27,8 @@ async def provide(name: str) -> None:
     Raises :class:`KernelRefused`, and whatever a request can end with.
     """
     payload = message.encode(Link())
-    there = [message.decode(cut[4]) for cut in await Dumper(_ROUTE).collect(RTM.GETLINK, payload)]
-    channel = Channel(_ROUTE)
+    there = [message.decode(cut[4]) for cut in await Dumper(NETLINK_ROUTE).collect(RTM.GETLINK, payload)]
+    channel = Channel(NETLINK_ROUTE)
     try:
         for link in there:
             if link.kind == KIND and link.alias == ALIAS and link.name != name:
@@ -56,6 +53,6 @@ async def _ask(channel: Channel, kind: RTM, flags: int, link: Link) -> None:
     if said.errno:
         words = f" ({said.message})" if said.message else ""
         raise KernelRefused(
-            f"the kernel refuses {kind.name} of {link.name or f'device {link.index}'}{words}",
+            f"the kernel refused {kind.name} of {link.name or f'device {link.index}'}{words}",
             errno=errno_name(said.errno),
         )

@@ -30,7 +30,7 @@ from nld.kernel.refusal import refusal
 from nld.kernel.selection import Row, Selection
 from nld.kernel.sending import piece, send
 from nld.kernel.shape import Shape, Shapes
-from nld.kernel.socket import NETLINK_ROUTE, SEQUENCES, NetlinkSocket
+from nld.kernel.socket import SEQUENCES, NetlinkSocket
 from nld.kernel.surroundings import Surroundings, Told
 from nld.kernel.table import Answer, News, Operation, Pattern, Refusal, Sink
 from nld.kernel.vocabulary import Vocabulary
@@ -41,7 +41,7 @@ from nld.netlink import route as route_message
 from nld.netlink import rule as rule_message
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import HEADER_SIZE, Flag, frame
-from nld.netlink.registry import AF, RTM, RTNLGRP, RouteFlag
+from nld.netlink.registry import AF, NETLINK_ROUTE, RTM, RTNLGRP, RouteFlag
 from nld.netlink.route import Route
 from nld.netlink.shape import BulkCut, cut
 from nld.netlink.template import for_route

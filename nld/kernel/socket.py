@@ -35,7 +35,6 @@ NETLINK_GET_STRICT_CHK = 12
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 
-NETLINK_ROUTE = 0
 KERNEL = (0, 0)
 """Address of the kernel: port id 0, no groups."""
 

@@ -18,10 +18,10 @@ import tempfile
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from nld.kernel.socket import NETLINK_ROUTE, NetlinkSocket
+from nld.kernel.socket import NetlinkSocket
 from nld.netlink.extack import parse_error
 from nld.netlink.header import Flag, frame, split
-from nld.netlink.registry import AF, RTM
+from nld.netlink.registry import AF, NETLINK_ROUTE, RTM
 from nld.netlink.route import Route, encode
 
 KEYS = {

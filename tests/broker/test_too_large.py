@@ -18,12 +18,11 @@ from nld.errors import InvalidRecord, KernelRefused, RouteNotFound
 from nld.kernel.channel import Channel
 from nld.kernel.extent import SHOWN
 from nld.kernel.fib import FibTable
-from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.table import Operation
 from nld.netlink import nexthop
 from nld.netlink.header import Flag
 from nld.netlink.nexthop import Member, Nexthop
-from nld.netlink.registry import RTM
+from nld.netlink.registry import NETLINK_ROUTE, RTM
 from nld.netlink.route import encode
 from nld.records import Names, RouteFilter, RouteKey, RouteRecord
 from nld.records.peer import Peer

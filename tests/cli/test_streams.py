@@ -5,13 +5,10 @@ Neither shows a traceback, and what cannot be printed does not decide what becom
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import pytest
 
 from nld.cli.main import main
 from nld.cli.streams import printable, printable_values
+from tests.client.impostor import impostor
 from tests.docs.test_readme import PROGRAM, in_sandbox
 
 SCRIPT = """
@@ -116,26 +114,8 @@ COMMANDS = [
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
     """A server that answers everything with the same bytes, and hangs up after the second time."""
-    says: list[bytes] = []
-    path = str(tmp_path / "s")
-
-    def serve() -> None:
-        while True:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                if not connection.recv(65536):
-                    return
-                connection.sendall(says[-1] * 2)
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield path, says
-        with socket.socket(socket.AF_UNIX) as last:
-            last.connect(path)
-        thread.join(10)
+    with impostor(tmp_path / "s", hangs_up=True) as says:
+        yield str(tmp_path / "s"), says
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -145,7 +125,7 @@ def test_a_server_that_is_not_nlds(
     path, says = hostile
     monkeypatch.setattr("time.sleep", lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt))  # of monitor
     for payload in HOSTILE:
-        says.append(payload)
+        says.append(payload * 2)
         out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
         monkeypatch.setattr("sys.stdout", out)
         monkeypatch.setattr("sys.stderr", err)

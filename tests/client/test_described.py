@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from nld.client import AsyncClient, Client
 from nld.errors import CursorExpired, ProtocolBroken
+from tests.client.impostor import impostor
 
 ROUTE = b'{"dst":"10.0.0.0/8"}'
 MANY = b",".join([ROUTE] * 1000)
@@ -23,27 +22,8 @@ MANY = b",".join([ROUTE] * 1000)
 @pytest.fixture
 def says(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
     """A server that answers every call with the last of these parameters, and then keeps silent."""
-    given: list[bytes] = []
-    path = str(tmp_path / "s")
-
-    def serve() -> None:
-        while True:
-            connection, _ = listener.accept()
-            with connection:
-                if not connection.recv(65536):
-                    return
-                connection.sendall(given[-1] + b"\0")
-                connection.recv(1)
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield path, given
-        with socket.socket(socket.AF_UNIX) as last:
-            last.connect(path)
-        thread.join(10)
+    with impostor(tmp_path / "s", hangs_up=False) as given:
+        yield str(tmp_path / "s"), given
 
 
 def first(replies: Any) -> Any:
@@ -112,7 +92,7 @@ def test_what_is_not_as_described(
     says: tuple[str, list[bytes]], call: str, parameters: bytes, words: str
 ) -> None:
     path, given = says
-    given.append(b'{"parameters":%b}' % parameters)
+    given.append(b'{"parameters":%b}\0' % parameters)
     blocking, in_asyncio = CALLS[call]
     with Client(path, timeout=10) as client, pytest.raises(ProtocolBroken) as caught:
         blocking(client)
@@ -130,16 +110,16 @@ def test_what_is_not_as_described(
 @pytest.mark.parametrize("extra", [b'{"parameters":{"version":"2"}}', b"x", b""])
 def test_what_nobody_asked_for_answers_no_later_call(says: tuple[str, list[bytes]], extra: bytes) -> None:
     path, given = says
-    given.append(b'{"parameters":{"version":"1"}}\0' + extra)
+    given.append(b'{"parameters":{"version":"1"}}\0%b\0' % extra)
     with Client(path) as client:
         for number in (1, 3):
-            given[-1] = b'{"parameters":{"version":"%d"}}\0%b' % (number, extra)
+            given[-1] = b'{"parameters":{"version":"%d"}}\0%b\0' % (number, extra)
             assert client.status() == {"version": str(number)}
 
     async def ask() -> None:
         async with AsyncClient(path) as client:
             for number in (1, 3):
-                given[-1] = b'{"parameters":{"version":"%d"}}\0%b' % (number, extra)
+                given[-1] = b'{"parameters":{"version":"%d"}}\0%b\0' % (number, extra)
                 assert await client.status() == {"version": str(number)}
 
     asyncio.run(ask())
@@ -147,7 +127,7 @@ def test_what_nobody_asked_for_answers_no_later_call(says: tuple[str, list[bytes
 
 def test_more_replies_than_one(says: tuple[str, list[bytes]]) -> None:
     path, given = says
-    given.append(b'{"parameters":{"version":"1"},"continues":true}')
+    given.append(b'{"parameters":{"version":"1"},"continues":true}\0')
     with Client(path) as client, pytest.raises(ProtocolBroken, match="more replies"):
         client.status()
     with pytest.raises(ProtocolBroken, match="more replies"):
@@ -157,13 +137,13 @@ def test_more_replies_than_one(says: tuple[str, list[bytes]]) -> None:
 def test_a_long_list_that_is_as_described_is_passed_on(says: tuple[str, list[bytes]]) -> None:
     path, given = says
     text = b'[%b,{"dst":"2001:db8::1e5","dev":"NaN"}]' % MANY
-    given.append(b'{"parameters":{"routes":%b}}' % text)
+    given.append(b'{"parameters":{"routes":%b}}\0' % text)
     assert first(Client(path).list_text()) == text
 
 
 def test_a_cursor_that_nobody_gave_does_not_expire(says: tuple[str, list[bytes]]) -> None:
     """A mirror does not ask for ever."""
     path, given = says
-    given.append(b'{"error":"io.nld.CursorExpired","parameters":{"message":"too old"}}')
+    given.append(b'{"error":"io.nld.CursorExpired","parameters":{"message":"too old"}}\0')
     with pytest.raises(CursorExpired), Client(path).mirror():
         raise AssertionError

@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from nld.kernel.burst import SLOTS, Burst
-from nld.kernel.socket import NETLINK_ROUTE, READ_SIZE, NetlinkSocket
-from nld.netlink.registry import RTNLGRP
+from nld.kernel.socket import READ_SIZE, NetlinkSocket
+from nld.netlink.registry import NETLINK_ROUTE, RTNLGRP
 from tests.kernel.inside import inside, ip
 
 USERSOCK = 2

@@ -15,9 +15,8 @@ import pytest
 import nld.kernel.channel as kernel_channel
 from nld.errors import KernelRefused, KernelUnavailable, OutcomeUnknown
 from nld.kernel.channel import AT_ONCE, REPLY_COST, Channel
-from nld.kernel.socket import NETLINK_ROUTE
 from nld.netlink.header import Flag, frame
-from nld.netlink.registry import AF, RTM
+from nld.netlink.registry import AF, NETLINK_ROUTE, RTM
 from nld.netlink.route import Route, encode
 from nld.netlink.template import for_route
 from tests.kernel.inside import inside, ip

@@ -17,10 +17,10 @@ from nld.kernel.dump import LARGEST, Dumper
 from nld.kernel.extent import SHOWN
 from nld.kernel.fib import FibTable
 from nld.kernel.selection import Row
-from nld.kernel.socket import NETLINK_ROUTE, NetlinkSocket
+from nld.kernel.socket import NetlinkSocket
 from nld.kernel.table import Operation
 from nld.netlink.header import Flag
-from nld.netlink.registry import AF, RTM
+from nld.netlink.registry import AF, NETLINK_ROUTE, RTM
 from nld.netlink.route import NextHop, Route, encode
 from nld.records import Names, RouteFilter, RouteRecord
 from tests.kernel.inside import inside, ip

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from nld.kernel.listener import BURST, LEAST_COST, TURN, Listener
-from nld.kernel.socket import NETLINK_ROUTE
-from nld.netlink.registry import RTNLGRP
+from nld.netlink.registry import NETLINK_ROUTE, RTNLGRP
 from nld.netlink.shape import BulkCut
 from tests.kernel.inside import inside, ip
 

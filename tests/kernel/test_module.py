@@ -18,9 +18,9 @@ from nld.kernel.attachment import Attachment, Buffers
 from nld.kernel.channel import Channel
 from nld.kernel.listener import Listener
 from nld.kernel.module import ModuleTable
-from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.surroundings import Surroundings
 from nld.netlink.module import ABI_VERSION, Info
+from nld.netlink.registry import NETLINK_ROUTE
 from nld.netlink.shape import BulkCut
 from nld.records import Names
 

@@ -11,11 +11,10 @@ import pytest
 from nld.errors import KernelRefused, KernelUnavailable, NldError
 from nld.kernel.channel import Channel
 from nld.kernel.sending import EXPLAINED, SEND, send
-from nld.kernel.socket import NETLINK_ROUTE
 from nld.kernel.table import Operation, Pattern
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import Flag
-from nld.netlink.registry import AF, RTM
+from nld.netlink.registry import AF, NETLINK_ROUTE, RTM
 from nld.netlink.route import Route
 from nld.netlink.template import for_route
 from nld.records import RouteRecord

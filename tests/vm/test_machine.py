@@ -93,7 +93,7 @@ exec sleep 600
 """
 
 
-@pytest.mark.parametrize("fails", [ENDS_ITSELF, LOSES_A_TIMER])
+@pytest.mark.parametrize("fails", [ENDS_ITSELF, LOSES_A_TIMER], ids=["ends itself", "loses a timer"])
 def test_an_emulator_that_fails_while_it_boots_is_started_again(fails: str, tmp_path: Path) -> None:
     machine = Machine("6.12", cpus=1)
     real, failing = machine._emulator, tmp_path / "emulator"
