@@ -16,7 +16,7 @@ import click
 
 from nld.cli.complaint import complaint, making_sense, status_of
 from nld.cli.options import Options
-from nld.cli.streams import printable, printable_values, tell
+from nld.cli.streams import printable_values, tell
 from nld.errors import ConfigInvalid, NldError
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def _options() -> Options:
 
 
 def _client() -> Client:
-    from nld.client import Client  # noqa: PLC0415
-
-    return Client(_options().socket)
+    return _options().client()
 
 
 @nld.command()
@@ -131,7 +129,7 @@ def greet(text: str) -> int:
       nld greet "Hello"
     """
     with _client() as client:
-        click.echo(printable(client.greet(text)))
+        click.echo(printable_values(client.greet(text)))
     return 0
 
 

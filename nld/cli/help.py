@@ -28,6 +28,7 @@ Options, before or behind "route" (any beginning will do, with one dash or two):
   -takeover                      also change routes that belong to somebody else (or set NLD_TAKEOVER=1)
   -kernel fib|module             which kernel table manager
   -socket PATH                   the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)
+  -timeout SECONDS               wait so long for an answer of the daemon (default: 45), or "infinity"
 
 Exit status: 0 done, 1 the words are wrong, 2 the daemon or the kernel refused.
 """

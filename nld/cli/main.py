@@ -103,9 +103,8 @@ def route(line: Line, options: Options) -> int:
 
 def _session(options: Options) -> Session:
     from nld.cli.session import Session  # noqa: PLC0415
-    from nld.client import Client  # noqa: PLC0415
 
-    return Session(Client(options.socket), options, sys.stdout.buffer, sys.stderr)
+    return Session(options.client(), options, sys.stdout.buffer, sys.stderr)
 
 
 def batch(options: Options, name: str) -> int:

@@ -10,11 +10,16 @@ details, ``-o`` oneline, ``-b`` batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nld.cli.line import REFUSED, Line, quoted
 from nld.cli.values import INET, INET6, number
+
+if TYPE_CHECKING:
+    from nld.client import Client
 
 
 @dataclass(slots=True)
@@ -27,6 +32,7 @@ class Options:
     ``timestamp``, ``tshort``  monitor says when, in ``ip``'s long or short form.
     ``brief``       as ``ip -br route``: nothing.
     ``color``       "never", "auto" or "always".
+    ``timeout``     seconds to wait for the daemon, inf for ever, or None for the client's default.
     ``batch``       file of commands, "-" for standard input, or None.
     ``other``       "help" or "version" when that was asked for.
     """
@@ -44,10 +50,19 @@ class Options:
     batch: str | None = None
     kernel: str | None = None
     socket: str | None = None
+    timeout: float | None = None
     timestamp: bool = False
     tshort: bool = False
     brief: bool = False
     other: str = ""
+
+    def client(self) -> Client:
+        """A client that asks the daemon and waits for it as the options say."""
+        from nld.client import Client  # noqa: PLC0415 - most of what is wrong is told without one
+
+        if self.timeout is None:
+            return Client(self.socket)
+        return Client(self.socket, timeout=None if self.timeout == math.inf else self.timeout)
 
 
 OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
@@ -74,8 +89,15 @@ OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
     ("-kernel", False, "fib|module", "which kernel table manager"),
     ("-takeover", False, "", "also change routes that belong to somebody else"),
     ("-socket", False, "PATH", "the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)"),
+    ("-timeout", False, "SECONDS", "how long to wait for an answer of the daemon (default: 45), or infinity"),
 )
 """Name, whether it must be written in full, its value, and what it is for; in ``ip``'s order."""
+
+
+_WITH_VALUE = ("-color", "-timeout")
+"""Options that are also written with ``=``."""
+_LONGEST = 1_000_000_000
+"""The client's longest time-out, in seconds."""
 
 
 def find_option(word: str) -> str | None:
@@ -94,7 +116,7 @@ def read_options(line: Line, options: Options) -> None:
             return
         bare, equals, value = word.partition("=")
         name = find_option(bare[1:] if bare.startswith("--") else bare)
-        if name is None or (equals and name != "-color"):
+        if name is None or (equals and name not in _WITH_VALUE):
             raise line.refusal(
                 f'"{word}" is not an option',
                 expected="an option of ip, such as -4, -6, -j, -d, or a command",
@@ -129,6 +151,8 @@ def _set(line: Line, options: Options, name: str, value: str) -> None:
             )
         case "-socket":
             options.socket = line.argument("the path of the daemon's socket")
+        case "-timeout":
+            options.timeout = _seconds(line, value or line.argument("a number of seconds, or infinity"))
         case "-color":
             if value not in ("", "always", "auto", "never"):
                 raise line.refusal(f'color "{value}" is not known', expected="always, auto or never")
@@ -137,6 +161,21 @@ def _set(line: Line, options: Options, name: str, value: str) -> None:
             options.other = name[1:].lower()
         case _:
             setattr(options, name[1:].lower(), True)
+
+
+def _seconds(line: Line, text: str) -> float:
+    """A time-out, as of varlinkctl(1): ``infinity`` is none."""
+    if text == "infinity":
+        return math.inf
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _LONGEST:
+        raise line.refusal(
+            f'timeout "{text}" is no time', expected=f"seconds, above 0 and at most {_LONGEST}, or infinity"
+        )
+    return seconds
 
 
 def _one_of(line: Line, what: str, choices: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -25,6 +26,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--version", {"other": "version"}), ("-h", {"other": "help"}), ("-kernel module", {"kernel": "module"}),
     ("-ts", {"tshort": True}), ("-t", {"timestamp": True}), ("-br", {"brief": True}), ("-rc 65536", {}),
     ("-takeover", {"takeover": True}), ("-socket /x", {"socket": "/x"}),
+    ("-timeout 5", {"timeout": 5.0}), ("--timeout=0.5", {"timeout": 0.5}), ("-time", {"timestamp": True}),
+    ("-timeo infinity", {"timeout": math.inf}),
     ("-4 -j -d", {"family": "inet", "json": True, "details": True}),
 )  # fmt: skip
 
@@ -38,7 +41,25 @@ def test_options(words: str, fields: dict[str, Any]) -> None:
     assert line.word == "route"
 
 
-@pytest.mark.parametrize("words", ["-z", "-family x", "-family", "-color=pink", "-json=1", "-batch"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-z",
+        "-family x",
+        "-family",
+        "-color=pink",
+        "-json=1",
+        "-batch",
+        "-timeout",
+        "-timeout x",
+        "-timeout 0",
+        "-timeout -1",
+        "--timeout=nan",
+        "-timeout inf",
+        "-timeout 1e10",
+        "-timeout=",
+    ],
+)
 def test_wrong_options(words: str) -> None:
     with pytest.raises(LineError):
         read_options(Line(("nld", *words.split()), 1), Options())

@@ -28,6 +28,11 @@ def test_greet_prints_the_answer(serving: Server, capsys: pytest.CaptureFixture[
     assert serving.broker.calls[-1][1:] == ("greet", "many words in one")
 
 
+def test_an_answer_is_one_line_whatever_is_in_it(serving: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["greet", "a\nnld: b\t\x1b[2J"]) == 0
+    assert capsys.readouterr() == ("a\\x0anld: b\\x09\\x1b[2J to you\n", "")
+
+
 @pytest.mark.parametrize("words", ["greet", "greet one two", "module", "module nosuch", "module release now"])
 def test_wrong_words(serving: Server, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words.split()) != 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,6 +117,18 @@ def hostile(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
     """A server that answers everything with the same bytes, and hangs up after the second time."""
     with impostor(tmp_path / "s", hangs_up=True) as says:
         yield str(tmp_path / "s"), says
+
+
+@pytest.mark.parametrize("command", ["route", "route add 10.0.0.0/8 dev nld0", "status", "greet x"])
+def test_a_daemon_that_does_not_answer_is_waited_for_as_long_as_is_said(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        assert main(["-socket", path, "--timeout=0.01", *command.split()]) == 2
+    assert "gave no answer in time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

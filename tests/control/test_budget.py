@@ -80,6 +80,48 @@ def test_those_who_only_read_go_first() -> None:
     assert budget.victim() == "root"
 
 
+def test_sixty_four_users_cost_root_nothing() -> None:
+    """63 who read hold as much as they may of unfinished messages; root's one message is longer than any."""
+    limits = Limits()
+    budget: Budget[str] = Budget(limits)
+    budget.enter("root", 0, writes=True)
+    budget.hold("root", 4 << 20)
+    gone: list[str] = []
+    for turn in range(1, limits.reader_message_bytes // (64 << 10) + 1):
+        for user in range(63):
+            for nth in range(4):
+                name = f"{user}.{nth}"
+                if turn == 1:
+                    budget.enter(name, 1000 + user)
+                if name in gone:
+                    continue
+                budget.hold(name, turn * 64 << 10)
+                while (victim := budget.victim()) is not None:
+                    assert victim != "root"
+                    gone.append(victim)
+                    budget.leave(victim)
+                assert budget.held <= (4 << 20) + limits.reader_bytes
+    assert len(gone) > 63
+    assert budget.held >= limits.reader_bytes  # no more of them went than had to
+    budget.hold("root", 40 << 20)
+    assert budget.victim() is None
+
+
+def test_readers_go_before_writers_where_both_are_many() -> None:
+    """Half of 64 users may write: none of theirs goes as long as a reader holds anything."""
+    budget: Budget[int] = Budget(Limits(partial_bytes=64 << 20))
+    for uid in range(64):
+        budget.enter(uid, uid, writes=uid % 2 == 0)
+    gone: set[int] = set()
+    for uid in range(64):
+        budget.hold(uid, (3 << 20) if uid % 2 == 0 else 256 << 10)
+        while (victim := budget.victim()) is not None:
+            assert victim % 2 or gone.issuperset(range(1, uid, 2))
+            gone.add(victim)
+            budget.leave(victim)
+    assert {uid % 2 for uid in gone} == {0, 1}
+
+
 def test_what_is_under_way_is_bounded_for_each_uid() -> None:
     budget: Budget[str] = Budget(Limits(uid_bytes=100))
     for name, uid in (("a", 1000), ("b", 1000), ("c", 1001)):
