@@ -19,10 +19,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Generic, TypeAlias
 
 from nld.rib.mirror import Difference, Doubt, Mirror, Position, Rank, S, several
+
+STEP = 512
+"""Keys that are reconciled in one step: some milliseconds, where each of them has changed."""
 
 REPLAYED = 16
 """Notifications about one key that are replayed at most; after more than that it is simply read again."""
@@ -103,16 +106,21 @@ class Reconciliation(Generic[S]):
         self._ended = True
         return frozenset(walked for walked in self._restless if len(walked) == TABLE_LENGTH)
 
-    def differences(self, step: int = 2000) -> Iterator[list[Difference[S]]]:
+    def differences(self, step: int = STEP) -> Iterator[list[Difference[S]]]:
         """What must change, applied to the mirror as it is yielded; at most ``step`` keys at a time.
 
         Between two steps the event loop may run: notifications that come meanwhile are respected.
         """
         found = self._found
-        known = self._keys if self._concerns is None else self._mirror.keys()
-        keys = chain((key for key in known if key not in found), list(found))
-        while chunk := list(islice(keys, step)):
-            yield [difference for key in chunk for difference in self._settle(key)]
+        known = iter(self._keys if self._concerns is None else self._mirror.keys())
+        while chunk := list(islice(known, step)):
+            yield self._settled(key for key in chunk if key not in found)
+        shown = iter(list(found))
+        while chunk := list(islice(shown, step)):
+            yield self._settled(chunk)
+
+    def _settled(self, keys: Iterable[bytes]) -> list[Difference[S]]:
+        return [difference for key in keys for difference in self._settle(key)]
 
     def _is_concerned(self, key: bytes, shape: S) -> bool:
         concerns = self._concerns
@@ -123,6 +131,8 @@ class Reconciliation(Generic[S]):
     def _settle(self, key: bytes) -> list[Difference[S]]:
         found = self._found.get(key)
         current = self._mirror.at(key)
+        if several(found) == current and key not in self._news:
+            return []  # as nearly always
         concerns = self._concerns
         if found is None and key not in self._keys and (concerns is None or not any(map(concerns, current))):
             return []

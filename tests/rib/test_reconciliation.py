@@ -62,6 +62,31 @@ def test_a_dump_mends_any_mirror_and_the_differences_are_the_set_difference(
     assert come == bag(kernel.holds()) - bag(before)
 
 
+def test_no_step_looks_at_more_keys_than_it_may() -> None:
+    """Where the dump shows all there is, those that it does not show are looked for in vain."""
+    shape = Shape()
+    routes = [(shape, number.to_bytes(4, "big")) for number in range(1000)]
+    mirror = Mirror[Shape]()
+    for one, destination in routes:
+        mirror.new(one, destination, Position.FIRST)
+    reconciliation = Reconciliation(mirror, lambda shape: True)
+    reconciliation.rows(routes)
+    reconciliation.end()
+    looks = 0
+
+    class Found(dict[bytes, Shape | tuple[Shape, ...]]):
+        def __contains__(self, key: object) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().__contains__(key)
+
+    reconciliation._found = Found(reconciliation._found)
+    for differences in reconciliation.differences(10):
+        assert differences == []
+        assert looks <= 10
+        looks = 0
+
+
 @given(st.lists(steps(*ALL), max_size=30), st.lists(steps(*ALL), max_size=30), st.sampled_from(RANKS))
 def test_what_a_narrow_dump_does_not_show_stays(heard: list[Step], missed: list[Step], rank: Rank) -> None:
     kernel, mirror = Kernel(), Mirror[Shape]()
