@@ -7,9 +7,9 @@
  * not to be found and then announced to nld_device_leave(), which looks here.
  * So a next hop is either refused or found by its device's departure. The
  * announcement comes with the host's RTNL held, so it takes no mutex and
- * walks through nothing: it marks the device and takes it out of the index,
- * so that a new one may get its number. What used it goes later, see
- * departure.c.
+ * walks through no records: it marks the device and takes it out of the index,
+ * so that a new one may get its number, and gives up the destinations kept for
+ * it (see resolved.c). What used it goes later, see departure.c.
  */
 #include <linux/netdevice.h>
 #include <linux/slab.h>
@@ -52,6 +52,8 @@ struct nld_device *nld_device_get(struct nld_net *nn, u32 ifindex)
 	device->ifindex = ifindex;
 	INIT_LIST_HEAD(&device->hops);
 	INIT_LIST_HEAD(&device->entry);
+	spin_lock_init(&device->lock);
+	INIT_LIST_HEAD(&device->resolved);
 	err = xa_insert(&nn->devices, ifindex, device, GFP_KERNEL_ACCOUNT);
 	if (err) {
 		kfree(device);
@@ -91,6 +93,8 @@ bool nld_device_leave(struct nld_net *nn, u32 ifindex)
 {
 	struct nld_device *device;
 
+	/* As soon as it is among those that went it may be forgotten. */
+	rcu_read_lock();
 	xa_lock(&nn->devices);
 	device = __xa_erase(&nn->devices, ifindex);
 	if (device) {
@@ -98,6 +102,9 @@ bool nld_device_leave(struct nld_net *nn, u32 ifindex)
 		list_add_tail(&device->entry, &nn->gone);
 	}
 	xa_unlock(&nn->devices);
+	if (device)
+		nld_resolved_close(device);
+	rcu_read_unlock();
 	return device;
 }
 

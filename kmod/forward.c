@@ -15,9 +15,8 @@
  * stack's. Nothing is done again that was done before, so a forwarded packet
  * loses one TTL and not two.
  *
- * Everything here runs under RCU, in whatever context the packet comes.
- * Nothing is kept between two packets, so nothing has to be given up when a
- * device goes.
+ * Everything here runs under RCU, in whatever context the packet comes. What
+ * is kept between two packets is the destination entry, see resolved.c.
  */
 #include <linux/inetdevice.h>
 #include <linux/ip.h>
@@ -33,26 +32,50 @@
 #include <net/route.h>
 
 #include "forward.h"
+#include "group.h"
 #include "net.h"
 
 /* The next hop that a packet takes, and its device. */
 struct egress {
-	const struct nld_hop *hop;
+	struct nld_hop *hop;
 	struct net_device *dev;
 };
 
-static void count(const struct net_device *dev, enum nld_verdict verdict,
-		  unsigned int bytes)
+/* Counters */
+
+static void count(struct nld_link_stats __percpu *where,
+		  enum nld_verdict verdict, unsigned int bytes)
 {
-	const struct nld_link *link = netdev_priv(dev);
-	struct nld_link_stats *stats = get_cpu_ptr(link->stats);
+	struct nld_link_stats *stats = get_cpu_ptr(where);
 
 	u64_stats_update_begin(&stats->syncp);
 	u64_stats_inc(&stats->count[verdict]);
 	if (verdict == NLD_SENT)
 		u64_stats_add(&stats->count[NLD_BYTES], bytes);
 	u64_stats_update_end(&stats->syncp);
-	put_cpu_ptr(link->stats);
+	put_cpu_ptr(where);
+}
+
+/* What all processors counted. */
+void nld_forward_sum(const struct nld_link_stats __percpu *where,
+		     u64 sum[NLD_VERDICTS])
+{
+	unsigned int cpu, i;
+
+	memset(sum, 0, NLD_VERDICTS * sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const struct nld_link_stats *stats = per_cpu_ptr(where, cpu);
+		u64 here[NLD_VERDICTS];
+		unsigned int start;
+
+		do {
+			start = u64_stats_fetch_begin(&stats->syncp);
+			for (i = 0; i < NLD_VERDICTS; i++)
+				here[i] = u64_stats_read(&stats->count[i]);
+		} while (u64_stats_fetch_retry(&stats->syncp, start));
+		for (i = 0; i < NLD_VERDICTS; i++)
+			sum[i] += here[i];
+	}
 }
 
 /* Next hops */
@@ -110,7 +133,7 @@ static struct net_device *hop_device(struct net *net, const struct nld_hop *hop)
  * One of the group's next hops that are alive, each with the share of the
  * flows that its weight says; false if none is.
  */
-static bool choose(struct net *net, const struct nld_hopgroup *group,
+static bool choose(struct net *net, struct nld_hopgroup *group,
 		   struct sk_buff *skb, struct egress *egress)
 {
 	u32 total = 0, at, passed = 0;
@@ -131,7 +154,7 @@ static bool choose(struct net *net, const struct nld_hopgroup *group,
 	/* Not the bare hash: the routers before this one may choose by that. */
 	at = reciprocal_scale(jhash_1word(skb_get_hash(skb), total), total);
 	for (i = 0; i < group->hop_count; i++) {
-		const struct nld_hop *hop = &group->hop[i];
+		struct nld_hop *hop = &group->hop[i];
 		struct net_device *dev = hop_device(net, hop);
 
 		if (!dev)
@@ -233,7 +256,8 @@ static struct dst_entry *entry6(struct net *net, const struct egress *egress)
 
 	if (!idev)
 		return NULL;
-	rt = ip6_dst_alloc(net, egress->dev, 0);
+	/* Not one of those whose number the kernel keeps down by refusing more. */
+	rt = ip6_dst_alloc(net, egress->dev, DST_NOCOUNT);
 	if (!rt) {
 		in6_dev_put(idev);
 		return NULL;
@@ -248,23 +272,44 @@ static struct dst_entry *entry6(struct net *net, const struct egress *egress)
 	return &rt->dst;
 }
 
+/* Whether what was kept leads where the next hop leads now. */
+static bool still_right(const struct dst_entry *dst, enum nld_af af,
+			const struct net_device *dev)
+{
+	if (dst->dev != dev)
+		return false;
+	/* Of IPv6, a device may begin anew: it was switched off and on. */
+	return af == NLD_AF_INET ||
+	       container_of(dst, struct rt6_info, dst)->rt6i_idev ==
+	       __in6_dev_get(dev);
+}
+
 static enum nld_verdict send_on(struct net *net, struct sock *sk,
 				struct sk_buff *skb, const struct egress *egress)
 {
+	enum nld_af af = NLD_AF_INET;
 	struct dst_entry *dst;
 
-	if (skb->protocol == htons(ETH_P_IP)) {
-		dst = entry4(egress);
-	} else {
-		/* IPv6 has no neighbours by IPv4. */
-		if (egress->hop->gateway_len == NLD_V4_LEN)
+	if (skb->protocol != htons(ETH_P_IP)) {
+		af = NLD_AF_INET6;
+		/* IPv6 has no neighbours by IPv4, and may be off on a device. */
+		if (egress->hop->gateway_len == NLD_V4_LEN ||
+		    !__in6_dev_get(egress->dev))
 			return NLD_NO_ROUTE;
-		dst = entry6(net, egress);
 	}
-	if (!dst)
-		return NLD_NO_MEMORY;
-	skb_dst_drop(skb);
-	skb_dst_set(skb, dst);
+
+	dst = rcu_dereference(egress->hop->dst[af]);
+	if (dst && still_right(dst, af, egress->dev)) {
+		skb_dst_drop(skb);
+		skb_dst_set_noref(skb, dst);
+	} else {
+		dst = af == NLD_AF_INET ? entry4(egress) : entry6(net, egress);
+		if (!dst)
+			return NLD_NO_MEMORY;
+		nld_resolved_keep(egress->hop, af, dst);
+		skb_dst_drop(skb);
+		skb_dst_set(skb, dst);
+	}
 	dst_output(net, sk, skb);
 	return NLD_SENT;
 }
@@ -342,6 +387,7 @@ int nld_forward(struct net_device *dev, struct net *net, struct sock *sk,
 {
 	enum nld_verdict verdict = NLD_MALFORMED;
 	unsigned int bytes = skb->len;
+	const struct nld_link *link = netdev_priv(dev);
 	struct egress egress = { };
 
 	rcu_read_lock();
@@ -352,7 +398,8 @@ int nld_forward(struct net_device *dev, struct net *net, struct sock *sk,
 		if (verdict == NLD_SENT)
 			verdict = send_on(net, sk, skb, &egress);
 	}
-	count(dev, verdict, bytes);
+	count(link->stats, verdict, bytes);
+	count(nld_net(net)->forwarded, verdict, bytes);
 	rcu_read_unlock();
 
 	switch (verdict) {
@@ -369,4 +416,18 @@ int nld_forward(struct net_device *dev, struct net *net, struct sock *sk,
 	default:
 		return errno_of(verdict);
 	}
+}
+
+/* Life */
+
+int nld_forward_init(struct nld_net *nn)
+{
+	nn->forwarded = netdev_alloc_pcpu_stats(struct nld_link_stats);
+	return nn->forwarded ? 0 : -ENOMEM;
+}
+
+/* No packet is on its way any more. */
+void nld_forward_exit(struct nld_net *nn)
+{
+	free_percpu(nn->forwarded);
 }

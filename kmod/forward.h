@@ -9,6 +9,8 @@
 #include <linux/skbuff.h>
 #include <linux/u64_stats_sync.h>
 
+struct nld_net;
+
 /**
  * enum nld_verdict - what became of a packet, and what is counted
  * @NLD_SENT: handed on to the next hop's device
@@ -53,6 +55,10 @@ struct nld_link {
 	struct nld_link_stats __percpu *stats;
 };
 
+int nld_forward_init(struct nld_net *nn);
+void nld_forward_exit(struct nld_net *nn);
+void nld_forward_sum(const struct nld_link_stats __percpu *stats,
+		     u64 sum[NLD_VERDICTS]);
 int nld_forward(struct net_device *dev, struct net *net, struct sock *sk,
 		struct sk_buff *skb);
 

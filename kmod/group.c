@@ -78,10 +78,13 @@ static void put_devices(struct nld_net *nn, struct nld_hopgroup *group,
 	while (hops--) {
 		struct nld_hop *hop = &group->hop[hops];
 
-		if (!hop->device)
+		struct nld_device *device = hop->device;
+
+		if (!device)
 			continue;
+		nld_resolved_drop(hop);
 		list_del(&hop->by_device);
-		nld_device_put(nn, hop->device);
+		nld_device_put(nn, device);
 	}
 }
 
@@ -205,8 +208,14 @@ int nld_hopgroups_init(struct nld_net *nn)
 	return rhashtable_init(&nn->groups, &group_params);
 }
 
-static void free_group(void *group, void *data)
+static void free_group(void *ptr, void *data)
 {
+	struct nld_hopgroup *group = ptr;
+	unsigned int i;
+
+	for (i = 0; i < group->hop_count; i++)
+		if (group->hop[i].device)
+			nld_resolved_drop(&group->hop[i]);
 	kfree(group);
 }
 

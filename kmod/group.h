@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Devices and groups of next hops; see device.c and group.c.
+ * Devices and groups of next hops, and what these were resolved to; see
+ * device.c, group.c and resolved.c.
  */
 #ifndef _NLD_GROUP_H
 #define _NLD_GROUP_H
@@ -13,6 +14,10 @@
  * @gone: it was unregistered, or moved to another namespace
  * @hops: what uses it, by their by_device
  * @entry: in struct nld_net, gone
+ * @lock: guards what is below, and of its hops by_resolved and dst
+ * @closed: nothing is kept any more
+ * @resolved: its hops that have a destination
+ * @kept: how many destinations these have
  * @rcu: to free it
  */
 struct nld_device {
@@ -20,8 +25,17 @@ struct nld_device {
 	bool gone;
 	struct list_head hops;
 	struct list_head entry;
+	spinlock_t lock;	/* see above */
+	bool closed;
+	struct list_head resolved;
+	unsigned int kept;
 	struct rcu_head rcu;
 };
+
+void nld_resolved_keep(struct nld_hop *hop, enum nld_af af,
+		       struct dst_entry *dst);
+void nld_resolved_drop(struct nld_hop *hop);
+void nld_resolved_close(struct nld_device *device);
 
 void nld_devices_init(struct nld_net *nn);
 void nld_devices_exit(struct nld_net *nn);

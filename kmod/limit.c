@@ -56,6 +56,11 @@ unsigned int nld_limit_host(void)
 	return READ_ONCE(max_routes);
 }
 
+unsigned long nld_limit_bytes_host(void)
+{
+	return READ_ONCE(max_bytes);
+}
+
 static unsigned long smaller(unsigned long a, unsigned long b)
 {
 	if (!a || !b)
@@ -73,7 +78,7 @@ unsigned int nld_limit_netns(const struct nld_net *nn)
 	return max;
 }
 
-static unsigned long bytes_netns(const struct nld_net *nn)
+unsigned long nld_limit_bytes_netns(const struct nld_net *nn)
 {
 	unsigned long max = READ_ONCE(max_bytes_netns);
 
@@ -137,7 +142,7 @@ int nld_limit_take(struct nld_net *nn, unsigned int routes, size_t bytes,
 		return -ENOSPC;
 	}
 	grows = bytes > instead;
-	max = bytes_netns(nn);
+	max = nld_limit_bytes_netns(nn);
 	if (grows && max && nn->bytes + bytes - instead > max) {
 		if (nld_net_foreign(nn))
 			NL_SET_ERR_MSG(extack,

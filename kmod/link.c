@@ -71,29 +71,14 @@ static const struct nf_hook_ops link_hooks[] = {
 	},
 };
 
-/* Under RTNL. */
 static int link_hook(struct net *net)
 {
-	struct nld_net *nn = nld_net(net);
-	int err;
-
-	if (!nn->links) {
-		err = nf_register_net_hooks(net, link_hooks,
-					    ARRAY_SIZE(link_hooks));
-		if (err)
-			return err;
-	}
-	nn->links++;
-	return 0;
+	return nf_register_net_hooks(net, link_hooks, ARRAY_SIZE(link_hooks));
 }
 
 static void link_unhook(struct net *net)
 {
-	struct nld_net *nn = nld_net(net);
-
-	if (!--nn->links)
-		nf_unregister_net_hooks(net, link_hooks,
-					ARRAY_SIZE(link_hooks));
+	nf_unregister_net_hooks(net, link_hooks, ARRAY_SIZE(link_hooks));
 }
 #else
 static int link_hook(struct net *net)
@@ -115,33 +100,13 @@ static netdev_tx_t link_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 }
 
-static void link_sum(const struct net_device *dev, u64 sum[NLD_VERDICTS])
-{
-	const struct nld_link *link = netdev_priv(dev);
-	unsigned int cpu, i;
-
-	memset(sum, 0, NLD_VERDICTS * sizeof(*sum));
-	for_each_possible_cpu(cpu) {
-		const struct nld_link_stats *stats = per_cpu_ptr(link->stats, cpu);
-		u64 here[NLD_VERDICTS];
-		unsigned int start;
-
-		do {
-			start = u64_stats_fetch_begin(&stats->syncp);
-			for (i = 0; i < NLD_VERDICTS; i++)
-				here[i] = u64_stats_read(&stats->count[i]);
-		} while (u64_stats_fetch_retry(&stats->syncp, start));
-		for (i = 0; i < NLD_VERDICTS; i++)
-			sum[i] += here[i];
-	}
-}
-
 static void link_get_stats64(struct net_device *dev,
 			     struct rtnl_link_stats64 *stats)
 {
+	const struct nld_link *link = netdev_priv(dev);
 	u64 sum[NLD_VERDICTS];
 
-	link_sum(dev, sum);
+	nld_forward_sum(link->stats, sum);
 	stats->tx_packets = sum[NLD_SENT];
 	stats->tx_bytes = sum[NLD_BYTES];
 	stats->tx_dropped = sum[NLD_BLACKHOLE] + sum[NLD_UNREACHABLE] +
@@ -154,20 +119,30 @@ static void link_get_stats64(struct net_device *dev,
 static int link_init(struct net_device *dev)
 {
 	struct nld_link *link = netdev_priv(dev);
+	struct nld_net *nn = nld_net(dev_net(dev));
 	int err;
 
 	link->stats = netdev_alloc_pcpu_stats(struct nld_link_stats);
 	if (!link->stats)
 		return -ENOMEM;
-	err = link_hook(dev_net(dev));
-	if (err)
-		free_percpu(link->stats);
-	return err;
+	if (!nn->links) {
+		err = link_hook(nn->net);
+		if (err) {
+			free_percpu(link->stats);
+			return err;
+		}
+	}
+	WRITE_ONCE(nn->links, nn->links + 1);
+	return 0;
 }
 
 static void link_uninit(struct net_device *dev)
 {
-	link_unhook(dev_net(dev));
+	struct nld_net *nn = nld_net(dev_net(dev));
+
+	WRITE_ONCE(nn->links, nn->links - 1);
+	if (!nn->links)
+		link_unhook(nn->net);
 }
 
 static void link_free(struct net_device *dev)
@@ -215,7 +190,9 @@ static void link_get_strings(struct net_device *dev, u32 set, u8 *data)
 static void link_get_ethtool_stats(struct net_device *dev,
 				   struct ethtool_stats *stats, u64 *data)
 {
-	link_sum(dev, data);
+	const struct nld_link *link = netdev_priv(dev);
+
+	nld_forward_sum(link->stats, data);
 }
 
 static const struct ethtool_ops link_ethtool_ops = {

@@ -39,6 +39,9 @@ static int __net_init nld_net_init(struct net *net)
 	int err;
 
 	nn->net = net;
+	err = nld_forward_init(nn);
+	if (err)
+		return err;
 	nld_table_init(nn);
 	nld_devices_init(nn);
 	err = nld_hopgroups_init(nn);
@@ -68,6 +71,7 @@ exit_groups:
 exit_table:
 	nld_devices_exit(nn);
 	nld_table_exit(nn);
+	nld_forward_exit(nn);
 	return err;
 }
 
@@ -84,6 +88,7 @@ static void __net_exit nld_net_exit(struct net *net)
 	nld_hopgroups_exit(nn);
 	nld_devices_exit(nn);
 	nld_table_exit(nn);
+	nld_forward_exit(nn);
 }
 
 static struct pernet_operations nld_net_ops = {

@@ -23,6 +23,8 @@
 
 #define NLD_VERSION	"0.1.0"
 
+struct nld_link_stats;
+
 /**
  * struct nld_stats - what NLD_MSG_STATS tells
  * @generation: of the last change
@@ -55,7 +57,8 @@ struct nld_stats {
  * @sock: the protocol's kernel socket
  * @greet_sock: the legacy greeting's; NULL: off
  * @notifier: hears of its devices
- * @links: devices of kind nld; under RTNL
+ * @links: devices of kind nld; changed under RTNL
+ * @forwarded: what became of packets, for each processor
  * @closing: the namespace ends, or the module goes: works stop
  * @lock: held by everything that changes what is below
  * @trie: the tables, by family
@@ -79,6 +82,7 @@ struct nld_net {
 	struct sock *greet_sock;
 	struct notifier_block notifier;
 	unsigned int links;
+	struct nld_link_stats __percpu *forwarded;
 	bool closing;
 
 	struct mutex lock;	/* see above */

@@ -23,12 +23,15 @@ enum nld_af {
 #define NLD_V4_LEN	4
 #define NLD_V6_LEN	16
 
+struct dst_entry;
 struct nld_device;
 
 /**
  * struct nld_hop - one next hop
  * @by_device: in its device's list of hops
- * @device: NULL: none is given; not set before the group is shared
+ * @by_resolved: in its device's list of those that have one of @dst
+ * @device: NULL: none is given, or the group is not shared yet, or any more
+ * @dst: for packets of each family, where they were sent on; see resolved.c
  * @oif: index of the device; 0: none. From here on a plain value.
  * @weight: 1 to NLD_MAX_WEIGHT
  * @gateway_len: bytes of @gateway; 0: none
@@ -37,7 +40,9 @@ struct nld_device;
  */
 struct nld_hop {
 	struct list_head by_device;
+	struct list_head by_resolved;
 	struct nld_device *device;
+	struct dst_entry __rcu *dst[NLD_AF_COUNT];
 	u32 oif;
 	u16 weight;
 	u8 gateway_len;
@@ -53,7 +58,7 @@ struct nld_hop {
  * @users: of these, those that are on their way in too; 0: not shared
  * @rcu: to free it
  * @hop_count: 1 to NLD_MAX_NEXTHOPS
- * @hop: the next hops, never changed once it is shared
+ * @hop: the next hops; what they are is never changed once it is shared
  */
 struct nld_hopgroup {
 	struct rhash_head hash;

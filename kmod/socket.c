@@ -11,6 +11,7 @@
 #include <net/netlink.h>
 #include <net/sock.h>
 
+#include "forward.h"
 #include "limit.h"
 #include "message.h"
 #include "put.h"
@@ -209,7 +210,12 @@ static int do_info(struct nld_net *nn, struct sk_buff *in,
 			nld_limit_netns(nn)) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_NEXTHOPS, NLD_MAX_NEXTHOPS) ||
 	    nla_put_u32(skb, NLD_INFO_MAX_OWNER, NLD_MAX_OWNER) ||
-	    nla_put_u32(skb, NLD_INFO_MAX_EXPIRES, NLD_MAX_EXPIRES))
+	    nla_put_u32(skb, NLD_INFO_MAX_EXPIRES, NLD_MAX_EXPIRES) ||
+	    nla_put_u32(skb, NLD_INFO_MAX_METRICS, NLD_MAX_METRICS) ||
+	    nla_put_u64_64bit(skb, NLD_INFO_MAX_BYTES,
+			      nld_limit_bytes_host(), NLD_INFO_PAD) ||
+	    nla_put_u64_64bit(skb, NLD_INFO_MAX_BYTES_NETNS,
+			      nld_limit_bytes_netns(nn), NLD_INFO_PAD))
 		goto full;
 	nlmsg_end(skb, nlh);
 	return nlmsg_unicast(nn->sock, skb, portid);
@@ -219,7 +225,8 @@ full:
 	return -EMSGSIZE;
 }
 
-static int put_stats(struct sk_buff *skb, const struct nld_stats *stats)
+static int put_stats(struct sk_buff *skb, const struct nld_stats *stats,
+		     unsigned int links, const u64 sum[NLD_VERDICTS])
 {
 	const struct {
 		int type;
@@ -236,6 +243,17 @@ static int put_stats(struct sk_buff *skb, const struct nld_stats *stats)
 		{ NLD_STATS_EXPIRED, stats->expired },
 		{ NLD_STATS_DEVICE, stats->device },
 		{ NLD_STATS_UNANNOUNCED, stats->unannounced },
+		{ NLD_STATS_LINKS, links },
+		{ NLD_STATS_SENT, sum[NLD_SENT] },
+		{ NLD_STATS_SENT_BYTES, sum[NLD_BYTES] },
+		{ NLD_STATS_BLACKHOLE, sum[NLD_BLACKHOLE] },
+		{ NLD_STATS_UNREACHABLE, sum[NLD_UNREACHABLE] },
+		{ NLD_STATS_PROHIBIT, sum[NLD_PROHIBIT] },
+		{ NLD_STATS_NO_ROUTE, sum[NLD_NO_ROUTE] },
+		{ NLD_STATS_LOOP, sum[NLD_LOOP] },
+		{ NLD_STATS_NOT_UNICAST, sum[NLD_NOT_UNICAST] },
+		{ NLD_STATS_MALFORMED, sum[NLD_MALFORMED] },
+		{ NLD_STATS_NO_MEMORY, sum[NLD_NO_MEMORY] },
 	};
 	unsigned int i;
 
@@ -252,6 +270,7 @@ static int do_stats(struct nld_net *nn, struct sk_buff *in,
 {
 	u32 portid = NETLINK_CB(in).portid;
 	struct nld_stats stats;
+	u64 sum[NLD_VERDICTS];
 	struct nlmsghdr *nlh;
 	struct sk_buff *skb;
 	int err;
@@ -270,7 +289,8 @@ static int do_stats(struct nld_net *nn, struct sk_buff *in,
 	spin_lock(&nn->stats_lock);
 	stats = nn->stats;
 	spin_unlock(&nn->stats_lock);
-	if (put_stats(skb, &stats))
+	nld_forward_sum(nn->forwarded, sum);
+	if (put_stats(skb, &stats, READ_ONCE(nn->links), sum))
 		goto full;
 	nlmsg_end(skb, nlh);
 	return nlmsg_unicast(nn->sock, skb, portid);

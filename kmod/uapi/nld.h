@@ -91,7 +91,7 @@
  *
  * NLD_MSG_STATS (anybody)
  *	Takes nothing. Answers NLD_MSG_STATS with all of NLD_STATS_*: the
- *	namespace's counters, all taken at one moment.
+ *	namespace's counters; those of records are all of one moment.
  *
  * NLD_MSG_ROUTE_NEW (CAP_NET_ADMIN)
  *	NLM_F_CREATE			create; EEXIST if the key is taken
@@ -401,6 +401,10 @@ enum nld_info_attr {
 	NLD_INFO_MAX_NEXTHOPS,		/* u32: NLD_MAX_NEXTHOPS */
 	NLD_INFO_MAX_OWNER,		/* u32: NLD_MAX_OWNER */
 	NLD_INFO_MAX_EXPIRES,		/* u32: NLD_MAX_EXPIRES */
+	NLD_INFO_MAX_METRICS,		/* u32: NLD_MAX_METRICS */
+	NLD_INFO_PAD,
+	NLD_INFO_MAX_BYTES,		/* u64: on the whole host; 0: no limit */
+	NLD_INFO_MAX_BYTES_NETNS,	/* u64: in this namespace; 0: no limit */
 
 	__NLD_INFO_MAX
 };
@@ -422,6 +426,23 @@ enum nld_stats_attr {
 	NLD_STATS_EXPIRED,		/* of these, because their time was over */
 	NLD_STATS_DEVICE,		/* of these, because their device went */
 	NLD_STATS_UNANNOUNCED,		/* announcements lost for want of memory */
+
+	NLD_STATS_LINKS,		/* devices of kind nld there are */
+	/*
+	 * Packets that were routed to these, and to those that are gone; as
+	 * ethtool -S tells for each. Counted by each processor, so not of the
+	 * same moment.
+	 */
+	NLD_STATS_SENT,			/* sent on by a next hop */
+	NLD_STATS_SENT_BYTES,		/* bytes of those */
+	NLD_STATS_BLACKHOLE,		/* dropped, the record says so */
+	NLD_STATS_UNREACHABLE,		/* refused, the record says so */
+	NLD_STATS_PROHIBIT,		/* refused, the record says so */
+	NLD_STATS_NO_ROUTE,		/* refused: no record has a way */
+	NLD_STATS_LOOP,			/* dropped: the way leads back here */
+	NLD_STATS_NOT_UNICAST,		/* dropped: multicast, broadcast */
+	NLD_STATS_MALFORMED,		/* dropped: neither IPv4 nor IPv6 */
+	NLD_STATS_NO_MEMORY,		/* dropped */
 
 	__NLD_STATS_MAX
 };

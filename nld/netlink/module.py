@@ -170,6 +170,10 @@ class NLD_INFO(IntEnum):  # noqa: N801
     MAX_NEXTHOPS = 7
     MAX_OWNER = 8
     MAX_EXPIRES = 9
+    MAX_METRICS = 10
+    PAD = 11
+    MAX_BYTES = 12
+    MAX_BYTES_NETNS = 13
 
 
 class NLD_STATS(IntEnum):  # noqa: N801
@@ -187,6 +191,17 @@ class NLD_STATS(IntEnum):  # noqa: N801
     EXPIRED = 10
     DEVICE = 11
     UNANNOUNCED = 12
+    LINKS = 13
+    SENT = 14
+    SENT_BYTES = 15
+    BLACKHOLE = 16
+    UNREACHABLE = 17
+    PROHIBIT = 18
+    NO_ROUTE = 19
+    LOOP = 20
+    NOT_UNICAST = 21
+    MALFORMED = 22
+    NO_MEMORY = 23
 
 
 @dataclass(slots=True)
@@ -262,11 +277,14 @@ class Info(AttributeSet):
     max_nexthops: int | None = None
     max_owner: int | None = None
     max_expires: int | None = None
+    max_metrics: int | None = None
+    max_bytes: int | None = None
+    max_bytes_netns: int | None = None
 
 
 @dataclass(slots=True)
 class Statistics(AttributeSet):
-    """``NLD_MSG_STATS``: the namespace's counters, all of one moment; see the header."""
+    """``NLD_MSG_STATS``: the namespace's counters; see the header."""
 
     family: int = 0
     dst_len: int = 0
@@ -283,6 +301,17 @@ class Statistics(AttributeSet):
     expired: int | None = None
     device: int | None = None
     unannounced: int | None = None
+    links: int | None = None
+    sent: int | None = None
+    sent_bytes: int | None = None
+    blackhole: int | None = None
+    unreachable: int | None = None
+    prohibit: int | None = None
+    no_route: int | None = None
+    loop: int | None = None
+    not_unicast: int | None = None
+    malformed: int | None = None
+    no_memory: int | None = None
 
 
 NEXT_HOP = Table(
@@ -333,10 +362,13 @@ ENTRY = Table(
 
 GREET = Table((Attribute(NLD_GREET.TEXT, "text", STRING),))
 
+_INFO_KINDS = {NLD_INFO.VERSION: STRING, NLD_INFO.MAX_BYTES: U64, NLD_INFO.MAX_BYTES_NETNS: U64}
+
 INFO = Table(
     [
-        Attribute(number, number.name.lower(), STRING if number is NLD_INFO.VERSION else U32)
+        Attribute(number, number.name.lower(), _INFO_KINDS.get(number, U32))
         for number in NLD_INFO
+        if number is not NLD_INFO.PAD
     ]
 )
 

@@ -78,17 +78,34 @@ static inline const char *check_route(const struct nlmsghdr *nlh)
 	return "a route's type";
 }
 
-static inline const char *check_all(const struct nlmsghdr *nlh, int first, int max, int len)
+/* @pad: what may be there, for the alignment of others. */
+static inline const char *check_all(const struct nlmsghdr *nlh, int first, int max, int pad, int len)
 {
-	const struct nlattr *tb[16];
+	const struct nlattr *tb[NLD_STATS_MAX + 1];
 	const char *wrong = message_attributes(nlh, tb, max);
 	int i;
 
 	if (wrong)
 		return wrong;
 	for (i = first; i <= max; i++)
-		if (!tb[i] || (at_len(tb[i]) != len && !(max == NLD_INFO_MAX && i == NLD_INFO_VERSION)))
+		if (i != pad && (!tb[i] || (len && at_len(tb[i]) != len)))
 			return "information or a counter is missing";
+	return NULL;
+}
+
+static inline const char *check_info(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *tb[NLD_INFO_MAX + 1];
+	const char *wrong = check_all(nlh, NLD_INFO_MAGIC, NLD_INFO_MAX, NLD_INFO_PAD, 0);
+	int i;
+
+	if (wrong)
+		return wrong;
+	message_attributes(nlh, tb, NLD_INFO_MAX);
+	for (i = NLD_INFO_MAGIC; i <= NLD_INFO_MAX; i++)
+		if (i != NLD_INFO_VERSION && i != NLD_INFO_PAD &&
+		    at_len(tb[i]) != (i == NLD_INFO_MAX_BYTES || i == NLD_INFO_MAX_BYTES_NETNS ? 8 : 4))
+			return "a limit has a wrong length";
 	return NULL;
 }
 
@@ -146,11 +163,11 @@ static inline const char *check_message(const struct nlmsghdr *nlh, int extended
 	case NLD_MSG_ROUTE_DEL:
 		return check_route(nlh);
 	case NLD_MSG_GREET:
-		return check_all(nlh, NLD_GREET_TEXT, NLD_GREET_MAX, sizeof(NLD_GREETING));
+		return check_all(nlh, NLD_GREET_TEXT, NLD_GREET_MAX, 0, sizeof(NLD_GREETING));
 	case NLD_MSG_GET_INFO:
-		return check_all(nlh, NLD_INFO_MAGIC, NLD_INFO_MAX, 4);
+		return check_info(nlh);
 	case NLD_MSG_STATS:
-		return check_all(nlh, NLD_STATS_GENERATION, NLD_STATS_MAX, 8);
+		return check_all(nlh, NLD_STATS_GENERATION, NLD_STATS_MAX, NLD_STATS_PAD, 8);
 	}
 	return "a message type that the module does not send";
 }

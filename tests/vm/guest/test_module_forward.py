@@ -15,7 +15,7 @@ import pytest
 
 from .hosts import FAMILIES, FAR, GATE, LINK, TARGET, Hosts, inside
 from .loaded import load, module, unload
-from .wire import Socket, Type, command, nexthops
+from .wire import Socket, Stats, Type, command, nexthops
 
 __all__ = ["module"]
 
@@ -106,6 +106,53 @@ def test_refusals_are_seen_by_sender_and_counted(
     with udp("router", family) as here, pytest.raises(OSError) as caught:
         here.sendto(b"x", (TARGET[family], PORT))
     assert caught.value.errno == number
+
+
+def test_the_namespace_counts_what_all_its_devices_did(hosts: Hosts) -> None:
+    hosts.new(4)
+    hosts.run("router", "ip link add via1 type nld")
+    assert hosts.wire.stats()[Stats.LINKS] == 2
+    assert " 0% packet loss" in hosts.ping(4)
+    hosts.new(4, type=Type.PROHIBIT)
+    hosts.ping(4)
+    counted = hosts.counted()
+    names = {"bytes" if name == "sent_bytes" else name: value for name, value in counted.items()}
+    assert (names["sent"], names["bytes"], names["prohibit"]) == (3, 3 * 84, 3)
+    # What a device counted stays when it goes.
+    hosts.run("router", f"ip link del {LINK}")
+    stats = hosts.wire.stats()
+    assert stats[Stats.LINKS] == 1
+    assert {name: stats[Stats[name.upper()]] for name in counted} == counted
+
+
+@families
+def test_a_device_begins_anew(hosts: Hosts, family: int) -> None:
+    """What was kept for packets to a device does not outlive it, its number's next bearer, or its IPv6."""
+    hosts.new(family)
+    assert " 0% packet loss" in hosts.ping(family)
+    hosts.run("router", "sysctl -qw net.ipv6.conf.gate1.disable_ipv6=1")
+    assert (" 0% packet loss" in hosts.ping(family)) == (family == 4)
+    hosts.run("router", "sysctl -qw net.ipv6.conf.gate1.disable_ipv6=0")
+    hosts.run("router", "ip -6 addr add fd00:1::1/64 dev gate1 nodad", check=False)
+    assert " 0% packet loss" in hosts.ping(family)
+    # Too small for IPv6: all that IPv6 had of the device is given up, and made again.
+    hosts.run("router", "ip link set gate1 mtu 1000")
+    assert (" 0% packet loss" in hosts.ping(family)) == (family == 4)
+    hosts.run("router", "ip link set gate1 mtu 1500")
+    hosts.run("router", "ip -6 addr add fd00:1::1/64 dev gate1 nodad", check=False)
+    assert " 0% packet loss" in hosts.ping(family)
+    number = hosts.device("gate1")
+    hosts.run("router", "ip link del gate1")
+    hosts.run("gate1", f"ip link add router type veth peer name gate1 netns router index {number}")
+    for host, name, last in (("gate1", "router", 2), ("router", "gate1", 1)):
+        hosts.run(host, f"ip addr add 10.0.1.{last}/24 dev {name}")
+        hosts.run(host, f"ip -6 addr add fd00:1::{last}/64 dev {name} nodad")
+        hosts.run(host, f"ip link set {name} up")
+    hosts.run("gate1", "ip route add 10.0.0.0/24 via 10.0.1.1")
+    hosts.run("gate1", "ip -6 route add fd00::/64 via fd00:1::1")
+    assert hosts.device("gate1") == number
+    hosts.new(family)
+    assert " 0% packet loss" in hosts.ping(family)
 
 
 @families

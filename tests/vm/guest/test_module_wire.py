@@ -63,9 +63,11 @@ def test_greeting_and_info(wire: Socket) -> None:
     (answer,) = wire.request(Msg.GREET, bytes(4) + attribute(Greet.TEXT, b"Good morning\0"))
     assert (answer.type, answer.words(Greet.TEXT)) == (Msg.GREET, GREETING)
     (info,) = wire.request(Msg.GET_INFO)
-    assert set(info.attributes) == set(Info)
+    assert set(info.attributes) - {Info.PAD} == set(Info) - {Info.PAD}
     assert (info.number(Info.MAGIC), info.number(Info.ABI)) == (MAGIC, 1)
-    assert info.number(Info.MAX_ROUTES) == int((PARAMETERS / "max_routes").read_text())
+    for name in ("max_routes", "max_routes_netns", "max_bytes", "max_bytes_netns"):
+        assert info.number(Info[name.upper()]) == int((PARAMETERS / name).read_text())
+    assert info.number(Info.MAX_METRICS) == 256
     assert (info.number(Info.MAX_NEXTHOPS), info.number(Info.MAX_OWNER)) == (64, 64)
     assert Path("/sys/module/nld/version").read_text().strip() == info.words(Info.VERSION)
 

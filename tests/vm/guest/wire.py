@@ -86,6 +86,10 @@ class Info(IntEnum):
     MAX_NEXTHOPS = 7
     MAX_OWNER = 8
     MAX_EXPIRES = 9
+    MAX_METRICS = 10
+    PAD = 11
+    MAX_BYTES = 12
+    MAX_BYTES_NETNS = 13
 
 
 class Stats(IntEnum):
@@ -103,6 +107,17 @@ class Stats(IntEnum):
     EXPIRED = 10
     DEVICE = 11
     UNANNOUNCED = 12
+    LINKS = 13
+    SENT = 14
+    SENT_BYTES = 15
+    BLACKHOLE = 16
+    UNREACHABLE = 17
+    PROHIBIT = 18
+    NO_ROUTE = 19
+    LOOP = 20
+    NOT_UNICAST = 21
+    MALFORMED = 22
+    NO_MEMORY = 23
 
 
 class Type(IntEnum):
