@@ -57,12 +57,16 @@ kmod-sanitize: .venv/installed-dev
 
 # The module beside the kernel's own table, in full size and in one machine.
 kmod-bench: .venv/installed-dev
-	NLD_REQUIRE_VM=1 NLD_ROUTES=1000000 NLD_FLOWS=10000 NLD_VM_MACHINES=6.12 $(BIN)/pytest -q -rP -m vm \
-	    tests/vm/guest/test_module_size.py tests/vm/guest/test_module_forward.py
+	NLD_REQUIRE_VM=1 NLD_ROUTES=1000000 NLD_FLOWS=10000 NLD_SECONDS=60 NLD_ROUNDS=5 NLD_VM_MACHINES=6.12 \
+	    $(BIN)/pytest -q -rP -m vm tests/vm/guest/test_module_size.py tests/vm/guest/test_module_traffic.py \
+	    tests/vm/guest/test_module_forward.py -k "size or module_traffic or spread"
 
-# All tests that run inside a machine on the older kernel; make check has those of nld beside the module on one.
+# All tests that run inside a machine on the older kernel (make check has those of nld beside the module on one);
+# and on the newest that Debian's archive has, the contract, the protocol and packets.
 kmod-check: .venv/installed-dev
 	NLD_REQUIRE_VM=1 NLD_VM_MACHINES=6.1 $(BIN)/pytest -q -m vm tests/vm/guest
+	NLD_REQUIRE_VM=1 NLD_VM_MACHINES=newest $(BIN)/pytest -q -m vm tests/vm/guest/test_contract.py \
+	    tests/vm/guest/test_module_wire.py tests/vm/guest/test_module_forward.py
 
 vm: .venv/installed-dev
 	$(BIN)/python -m tests.vm.shell

@@ -34,10 +34,10 @@ CARRIED = ("tests", "kmod", "systemd", "pyproject.toml", "config.example.toml")
 GUEST_ROOT = "/srv/nld"
 
 # What may be set on the host to make the guest's tests larger or smaller.
-PASSED = ("NLD_ROUTES", "NLD_FLOWS")
+PASSED = ("NLD_ROUTES", "NLD_FLOWS", "NLD_SECONDS", "NLD_ROUNDS")
 
 # The C programs that the guest's tests run; the guest has no compiler.
-PROGRAMS = ("greet_legacy", "exchange", "million", "strangers")
+PROGRAMS = ("greet_legacy", "exchange", "flood", "million", "strangers")
 
 # Set in the guest, to the machine's name: the same conftest then runs the tests instead of bridging them.
 INSIDE = "NLD_GUEST_MACHINE"

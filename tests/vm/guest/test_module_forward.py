@@ -143,7 +143,8 @@ def test_a_device_begins_anew(hosts: Hosts, family: int) -> None:
     assert " 0% packet loss" in hosts.ping(family)
     number = hosts.device("gate1")
     hosts.run("router", "ip link del gate1")
-    hosts.run("gate1", f"ip link add router type veth peer name gate1 netns router index {number}")
+    words = f"ip link add gate1 index {number} type veth peer name router netns gate1"
+    hosts.run("router", words)
     for host, name, last in (("gate1", "router", 2), ("router", "gate1", 1)):
         hosts.run(host, f"ip addr add 10.0.1.{last}/24 dev {name}")
         hosts.run(host, f"ip -6 addr add fd00:1::{last}/64 dev {name} nodad")
