@@ -17,7 +17,7 @@ from functools import cache as once
 from pathlib import Path
 
 from . import cache, kernel_source, module, packages, units, wheels
-from .kernel import DEBIAN, Kernel, kernel
+from .kernel import DEBIAN, NEWEST, Kernel, kernel
 
 _SUITE = "trixie"
 _PACKAGES = [
@@ -102,9 +102,17 @@ def _configure(root: Path) -> None:
     packages.command(["chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", "user"])
 
 
-def disk() -> Path:
-    """Return the ext4 file of the base with the modules of every Debian kernel."""
-    kernels = [kernel(name) for name in DEBIAN]
+def _kernels(booted: str) -> list[str]:
+    """Name the kernels of Debian that an image is for: the newest only where it is booted, as it is slow."""
+    return [*DEBIAN, *([NEWEST] if booted == NEWEST else [])]
+
+
+def disk(booted: str = "") -> Path:
+    """Return the ext4 file of the base with the modules of every Debian kernel.
+
+    ``booted`` is the name of the kernel that it will be used with.
+    """
+    kernels = [kernel(name) for name in _kernels(booted)]
     tree = base()
 
     def build(directory: Path) -> None:
@@ -121,14 +129,18 @@ def disk() -> Path:
     return cache.entry("disk", inputs, build) / "disk"
 
 
-@once
-def layer() -> Path:
+def layer(booted: str = "") -> Path:
     """Return the archive of what is nld's own, unpacked over the disk at a machine's first boot.
 
-    Within one process it is made once: all machines of a test run have the same nld, even while somebody
-    edits the checkout.
+    ``booted`` as for ``disk``. Within one process it is made once: all machines of a test run have the same
+    nld, even while somebody edits the checkout.
     """
-    modules = {name: module.built(kernel(name)) for name in DEBIAN}
+    return _layer(tuple(_kernels(booted)))
+
+
+@once
+def _layer(names: tuple[str, ...]) -> Path:
+    modules = {name: module.built(kernel(name)) for name in names}
     tree, wheel = base(), wheels.project_wheel()
 
     def build(directory: Path) -> None:

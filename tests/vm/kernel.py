@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 
-from . import cache, packages, sanitizer
+from . import cache, newest, packages, sanitizer
 
 # What a machine is asked for -> what its kernel's packages are called in Debian 12. The newest wins.
 DEBIAN = {
@@ -20,6 +20,7 @@ DEBIAN = {
     "6.12": r"^linux-headers-6\.12\.[^ ]*-cloud-amd64$",
 }
 SANITIZER = "sanitizer"
+NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Kernel:
     image: Path
     modules: Path | None  # a directory that holds lib/modules/<release>; None if all is built in
     headers: Path  # what to build modules against
+    builder: Path | None = None  # the root of the system whose tools do that; None: this machine's
 
 
 @once
@@ -38,19 +40,33 @@ def kernel(name: str) -> Kernel:
     if name == SANITIZER:
         release, tree = sanitizer.tree()
         return Kernel(release, tree / "vmlinuz", None, tree)
+    if name == NEWEST:
+        release, root = newest.tree()
+        entry = _packaged(name, release, root.with_name("image"))
+        return Kernel(release, entry / "vmlinuz", entry, Path("/usr/src") / f"linux-headers-{release}", root)
     headers_package = packages.newest(DEBIAN[name])
     release = headers_package.removeprefix("linux-headers-")
     headers = Path("/usr/src") / headers_package
     packages.need({str(headers): headers_package, "gcc": "gcc", "make": "make", "depmod": "kmod"})
+    entry = _packaged(name, release, None)
+    return Kernel(release, entry / "vmlinuz", entry, headers)
+
+
+def _packaged(name: str, release: str, unpacked: Path | None) -> Path:
+    """Return the directory of a packaged kernel; ``unpacked``: its package, taken apart, if it is there."""
 
     def build(directory: Path) -> None:
-        files = packages.unpacked(f"linux-image-{release}")
-        shutil.copy(files / "boot" / f"vmlinuz-{release}", directory / "vmlinuz")
-        shutil.copytree(_modules_of(files, release), directory / "lib" / "modules" / release)
+        files = unpacked or packages.unpacked(f"linux-image-{release}")
+        modules = _modules_of(files, release)
+        # Newer kernels of Debian lie beside their modules.
+        image = next(
+            path for path in (files / f"boot/vmlinuz-{release}", modules / "vmlinuz") if path.exists()
+        )
+        shutil.copy(image, directory / "vmlinuz")
+        shutil.copytree(modules, directory / "lib" / "modules" / release)
         packages.command(["depmod", "-b", str(directory), release])
 
-    entry = cache.entry(f"kernel-{name}", [release, Path(__file__)], build)
-    return Kernel(release, entry / "vmlinuz", entry, headers)
+    return cache.entry(f"kernel-{name}", [release, Path(__file__)], build)
 
 
 def _modules_of(files: Path, release: str) -> Path:

@@ -32,6 +32,7 @@ from .kernel import kernel
 MACHINES = {
     "6.1": ("6.1", Start.QUICK),
     "6.12": ("6.12", Start.QUICK),
+    "newest": ("newest", Start.QUICK),
     "debian13": ("6.12", Start.SYSTEMD),
     "sanitizer": ("sanitizer", Start.QUICK),
 }
@@ -58,8 +59,8 @@ class Machine:
         self._boot_timeout, self._lifetime = boot_timeout, lifetime
         self._interactive = console
         self._parameters = list(parameters)
-        self._disk = image.disk()
-        self._layer = image.layer()
+        self._disk = image.disk(kernel_name)
+        self._layer = image.layer(kernel_name)
         self._emulator = packages.emulator()
         self._dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None

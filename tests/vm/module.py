@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from . import cache, packages
@@ -15,6 +16,21 @@ from .kernel import Kernel
 from .wheels import REPOSITORY
 
 SOURCE = REPOSITORY / "kmod"
+
+
+def _make(kernel: Kernel, tree: Path, options: tuple[str, ...]) -> str:
+    make = ["make", f"-j{os.cpu_count()}", "-C", str(kernel.headers), *options, "modules"]
+    if kernel.builder is None:
+        return packages.command([*make, f"M={tree}"], wide=True)
+    with tempfile.TemporaryDirectory(dir=kernel.builder / "tmp") as name:
+        there = Path(name) / "tree"
+        shutil.move(tree, there)
+        inside = Path("/") / there.relative_to(kernel.builder)
+        # objtool asks /proc how far its stack may grow.
+        into = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={kernel.builder / 'proc'}", "chroot"]
+        log = packages.command([*into, str(kernel.builder), *make, f"M={inside}"], wide=True)
+        shutil.move(there, tree)
+    return log
 
 
 def built(kernel: Kernel, source: Path = SOURCE, *, options: tuple[str, ...] = ()) -> Path:
@@ -29,8 +45,7 @@ def built(kernel: Kernel, source: Path = SOURCE, *, options: tuple[str, ...] = (
             target = tree / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
-        make = ["make", f"-j{os.cpu_count()}", "-C", str(kernel.headers), f"M={tree}", *options, "modules"]
-        log = packages.command(make, wide=True)
+        log = _make(kernel, tree, options)
         (directory / "build.log").write_text(log)
         found = list(tree.rglob("*.ko"))
         if not found:
