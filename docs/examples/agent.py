@@ -1,9 +1,9 @@
-"""An agent with a copy of its own of all routes, which it keeps over restarts of the daemon.
+"""An agent with its own copy of all routes, kept across restarts of the daemon.
 
-    agent.py        prints what changes, and how many routes it has; runs until it is interrupted
+    agent.py        prints the number of routes, then every change; runs until interrupted
 
-Between two lines the copy is what the daemon last said.  While the daemon is away it stays as it was; what
-changed meanwhile is told when the daemon is back.
+Between two lines the copy is what the daemon last reported.  While the daemon is away the copy does not
+change; the changes made meanwhile arrive when it is back.
 """
 
 import time
@@ -25,5 +25,5 @@ if __name__ == "__main__":
         while True:
             try:
                 follow(nld)
-            except Unreachable:  # the daemon has not been there yet
+            except Unreachable:  # the daemon has not started yet
                 time.sleep(0.1)

@@ -1,11 +1,11 @@
-// A client by hand: Varlink is JSON with a NUL behind each message, over a Unix socket.
+// A minimal client without a library: Varlink is JSON over a Unix socket, with a NUL after each message.
 //
-//   node client.mjs DST GATEWAY      adds a route, and prints what is there and what is wrong with it twice
+//   node client.mjs DST GATEWAY      adds a route, prints it, and prints the error of adding it again
 
 import net from "node:net";
 
 const socket = net.connect(process.env.NLD_SOCKET || "/run/nld/io.nld");
-const waiting = []; // calls in the order in which they are answered
+const waiting = []; // calls, in the order of their replies
 let buffer = Buffer.alloc(0);
 
 socket.on("data", (chunk) => {

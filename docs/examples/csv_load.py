@@ -1,8 +1,8 @@
-"""Load routes from a CSV file with bad lines: each of them is told by its number, and nothing is written.
+"""Load routes from a CSV file. If lines are invalid, report each by its number and write nothing.
 
     csv_load.py FILE           columns: dst,gateway,metric
 
-Exit status 1 when a line is bad.
+Exit status 1 if a line is invalid.
 """
 
 import csv

@@ -1,8 +1,8 @@
-"""Ensure that these routes are there, and of those with the same protocol no others; again does nothing.
+"""Ensure that exactly these routes exist with the protocol below. A second run changes nothing.
 
     ensure.py FILE            JSON, as "ip -j route" or "nld route save" prints it
 
-Prints how many routes were put in and taken out.
+Prints how many routes were added or replaced, and how many were deleted.
 """
 
 import json
@@ -24,7 +24,7 @@ def ensure(nld: Client, wanted: list[Route]) -> tuple[int, int]:
     ]
     keys = {key(route) for route in wanted}
     surplus = [route for own, routes in there.items() if own not in keys for route in routes]
-    # First put in, then take out: what has a way keeps one. These are routes of ours, whoever wrote them.
+    # Add before deleting, so that no destination loses its route. All routes of this protocol are ours.
     put = nld.replace(missing, takeover=True) if missing else 0
     return put, nld.delete(surplus, takeover=True) if surplus else 0
 

@@ -1,9 +1,9 @@
-"""Fail-over of the uplink: the default route goes by the first gateway whose network is there.
+"""Fail-over of the uplink: the default route uses the first gateway whose network is connected.
 
-    failover.py GATEWAY...        the best first; runs until it is interrupted
+    failover.py GATEWAY...        the preferred one first; runs until interrupted
 
-A network is there as long as the kernel has a connected route to it; with its link or address it goes, and
-the mirror tells so at once, whoever took it away.
+A network is connected while the kernel has a connected route to it.  That route disappears with its link or
+address, and the mirror reports it at once, whatever the cause.
 """
 
 import asyncio

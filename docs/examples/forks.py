@@ -1,4 +1,4 @@
-"""A pool of processes that inherit a client by fork: each makes connections of its own."""
+"""A pool of processes that inherit a client by fork: each opens its own connections."""
 
 import multiprocessing
 
@@ -13,7 +13,7 @@ def check(number: int) -> bool:
 
 
 if __name__ == "__main__":
-    nld.status()  # a connection is there before the fork
+    nld.status()  # opens a connection before the fork
     with multiprocessing.get_context("fork").Pool(4) as pool:
         right = pool.map(check, range(200), chunksize=5)
     print(sum(right), "of", len(right), "right")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Two uplinks, each with a table of its own, and a default route over both. Written for ip; "ip route" became
-# "nld route", and NLD_TAKEOVER lets it change what the distribution has set up, as ip would.
+# Two uplinks, each with its own table, and a default route over both. Written for ip; "ip route" became
+# "nld route", and NLD_TAKEOVER lets it change the routes that the distribution has set up, as ip would.
 #
 #   multiwan.sh DEV1 NET1 GATEWAY1 DEV2 NET2 GATEWAY2
 set -euo pipefail

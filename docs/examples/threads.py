@@ -1,4 +1,4 @@
-"""A pool of threads with one client: what it asks and what it is answered belong together."""
+"""A pool of threads that share one client: each thread gets the replies to its own requests."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,9 +1,9 @@
-"""A VPN's routes: all traffic through the tunnel, but the tunnel's own packets by the old way.
+"""A VPN's routes: all traffic through the tunnel, except the tunnel's own packets.
 
     vpn.py up DEVICE ENDPOINT     vpn.py down DEVICE ENDPOINT
 
-The default route stays: two halves of everything are more specific, and go away with the VPN.  Up twice is
-as good as once, and so is down.
+The default route stays: two more specific routes, each for half of all addresses, come and go with the VPN.
+Running up or down twice has the same effect as once.
 """
 
 import sys
@@ -17,7 +17,7 @@ HALVES = ["0.0.0.0/1", "128.0.0.0/1"]
 def up(nld: Client, device: str, endpoint: str) -> None:
     [answer] = nld.lookup(endpoint)
     way = {name: answer["route"][name] for name in ("gateway", "dev") if name in answer["route"]}
-    if way.get("dev") != device:  # else it is up already
+    if way.get("dev") != device:  # otherwise it is already up
         nld.replace({"dst": endpoint, **way})
     nld.replace({"dst": HALVES, "dev": device})
 
