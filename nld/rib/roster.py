@@ -23,6 +23,8 @@ from nld.rib.mirror import Entry, Mirror, S, in_order, several
 
 INDEXED = 4096
 """Changes that are taken notice of in one step."""
+LATER = 8
+"""How many keys of the beginning one late key costs as much as."""
 FRESH = 4
 """A walk takes a roster that is younger than this part of the history, and else makes a new one."""
 
@@ -131,7 +133,9 @@ class Walk(Generic[S]):
         roster = self._roster
         if not roster.catch_up():
             return []
-        keys = roster.keys[self._at : self._at + most] or roster.late[self._late : self._late + most]
+        keys = roster.keys[self._at : self._at + most]
+        if not keys:  # of a late one all changes are looked at
+            keys = roster.late[self._late : self._late + max(1, most // LATER)]
         if not keys:
             return None
         if roster.behind(keys):
