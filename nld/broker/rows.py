@@ -10,10 +10,9 @@ A table that tells that it never stood still for the length of a dump is given b
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 from nld.broker.view import View
@@ -23,6 +22,7 @@ from nld.kernel.shape import Rank
 from nld.kernel.walk import walked
 from nld.netlink.registry import AF
 from nld.rib.reconciliation import TABLE_LENGTH
+from nld.rib.roster import LostError
 
 STEP = 2000
 """Rows that are looked at before the event loop gets a turn."""
@@ -75,7 +75,7 @@ async def _six(view: View, selection: Selection) -> AsyncGenerator[list[Row], No
         try:
             async for some in stream:
                 view.table.drain()
-                if witness:
+                if witness.saw_any(AF.INET6):
                     some = [row for row in some if not witness.saw(row[0].place)]  # noqa: PLW2901
                 if some:
                     _note(left, some)
@@ -83,11 +83,15 @@ async def _six(view: View, selection: Selection) -> AsyncGenerator[list[Row], No
         finally:
             await stream.aclose()
         view.table.drain()
-        if not witness:
+        if not witness.saw_any(AF.INET6):
             return
     await view.settled()
-    for part in await _rest(view, selection, witness, left):
-        yield part
+    rest = _rest(view, selection, witness, left)
+    try:
+        async for part in rest:
+            yield part
+    finally:
+        await rest.aclose()
 
 
 def _note(left: dict[bytes, _Place], given: list[Row]) -> None:
@@ -113,23 +117,54 @@ def _same(row: Row) -> tuple[bytes, bytes]:
 
 async def _rest(
     view: View, selection: Selection, witness: Witness, left: dict[bytes, _Place]
-) -> Iterator[list[Row]]:
-    """What the mirror has behind the places where the walks were left, in the kernel's order."""
+) -> AsyncGenerator[list[Row], None]:
+    """What the mirror has behind the places where the walks were left, in the kernel's order.
+
+    Empty lists come first, while it is looked for: others may come in between.
+    """
     runs: list[list[tuple[bytes, bytes, int, Row]]] = []
-    routes = view.mirror.routes()
-    number = 0
-    while some := list(islice(routes, STEP)):
-        run = []
-        for row in some:
-            shape, destination = row
-            table = shape.place[:TABLE_LENGTH]
-            if not (selection.takes(*row) and witness.saw(table)):
-                continue
-            place, at = walked(shape, destination), left.get(table)
-            if at is None or place > at.walked or (place == at.walked and _same(row) not in at.beside):
-                number += 1
-                run.append((table, place, number, row))
-        runs.append(sorted(run))
-        await asyncio.sleep(0)
+    numbers = count()
+    for moment in (_shared(view), _copied(view)):
+        runs.clear()
+        try:
+            for some in moment:
+                runs.append(sorted(_behind(some, numbers, selection, witness, left)))
+                yield []
+        except LostError:
+            continue
+        break
     merged = (entry[3] for entry in heapq.merge(*runs))
-    return iter(lambda: list(islice(merged, STEP)), [])
+    while part := list(islice(merged, STEP)):
+        yield part
+
+
+def _behind(
+    some: list[Row], numbers: Iterator[int], selection: Selection, witness: Witness, left: dict[bytes, _Place]
+) -> Iterator[tuple[bytes, bytes, int, Row]]:
+    """Those of some routes that are behind the places, each with what it is sorted by."""
+    for row in some:
+        shape, destination = row
+        table = shape.place[:TABLE_LENGTH]
+        if not (shape.family == AF.INET6 and witness.saw(table) and selection.takes(*row)):
+            continue
+        place, at = walked(shape, destination), left.get(table)
+        if at is None or place > at.walked or (place == at.walked and _same(row) not in at.beside):
+            yield table, place, next(numbers), row
+
+
+def _shared(view: View) -> Iterator[list[Row]]:
+    """The routes of this moment, some at a time; a hundred who want them at once share what that takes.
+
+    Raises LostError when more has happened meanwhile than the history keeps.
+    """
+    view.history.catch_up()
+    walk = view.rosters.walk()
+    while (some := walk.step(STEP)) is not None:
+        yield some
+
+
+def _copied(view: View) -> Iterator[list[Row]]:
+    """The same of a copy, which nothing can outrun."""
+    routes = view.mirror.routes()
+    while some := list(islice(routes, STEP)):
+        yield some

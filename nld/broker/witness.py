@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nld.rib.reconciliation import TABLE_LENGTH
+from nld.rib.reconciliation import FAMILY_AT, TABLE_LENGTH
 
 
 class Witness:
@@ -16,8 +16,9 @@ class Witness:
         self.restless: set[bytes] = set()
         self.lost = False
 
-    def __bool__(self) -> bool:
-        return self.lost or bool(self.restless)
+    def saw_any(self, family: int) -> bool:
+        """Whether something happened in any table of this family."""
+        return self.lost or any(table[FAMILY_AT] == family for table in self.restless)
 
     def saw(self, place: bytes) -> bool:
         """Whether something happened in the table of this key."""

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import NoReturn
 
 import pytest
 
@@ -248,6 +249,42 @@ async def listed_once() -> None:
         listed.update(ours)
     assert set(listed.values()) == {1}, listed
     await view.close()
+
+
+async def only_other_families_change() -> None:
+    view = await opened()
+    await view.settled()
+
+    def walked() -> NoReturn:
+        raise AssertionError("the whole mirror was walked for nothing")
+
+    view.mirror.routes = walked  # type: ignore[method-assign]
+    view.rosters.walk = walked  # type: ignore[method-assign]
+    parts = 0
+    async for _ in rows(view, Selection((AF.INET6,))):
+        parts += 1
+        ip(f"route add 10.9.{parts}.0/24 via 192.0.2.2")
+    assert parts
+    await view.close()
+
+
+async def others_come_in_between() -> None:
+    view = await opened()
+    ip(*(f"route add 2001:db8:{number:x}::/48 via 2001:db8::2" for number in range(16, 2016)))
+    await view.settled()
+    turns = parts = 0
+    async for part in rows(view, Selection((AF.INET6,))):
+        if not parts:
+            ip("route add 2001:db8:f::/48 via 2001:db8::2")
+        parts += 1
+        turns += not part
+    assert turns >= 1  # those in which the rest was looked for
+    await view.close()
+
+
+@pytest.mark.parametrize("scene", [only_other_families_change, others_come_in_between])
+def test_a_list_beside_changes_holds_up_nobody(scene: Scene) -> None:
+    inside(scene)
 
 
 def test_a_route_whose_flags_change_where_the_walk_is_left_is_listed_once() -> None:
