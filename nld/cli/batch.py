@@ -72,9 +72,7 @@ def _quoted_words(text: str, number: int) -> list[str]:
         elif text[at] in "'\"":
             end = text.find(text[at], at + 1)
             if end < 0:
-                raise LineError(
-                    f"line {number}: a quote is opened and not closed", text.split(), len(text.split())
-                )
+                raise LineError(f"line {number}: unterminated quote", text.split(), len(text.split()))
             words.append(text[at + 1 : end])
             at = end + 1
         else:

@@ -45,7 +45,7 @@ def nld() -> None:
 )
 @click.argument("words", nargs=-1)
 def route_command(words: tuple[str, ...]) -> int:
-    """Change, list, look up and watch routes. "nld route help" teaches by example."""
+    """Change, list, look up and watch routes. See "nld route help" for examples."""
     from nld.cli.main import main  # noqa: PLC0415
 
     return main(["route", *words])
@@ -56,7 +56,7 @@ def route_command(words: tuple[str, ...]) -> int:
     "--config", "config_path", metavar="FILE", help="Configuration file (default: built-in values)."
 )
 def daemon(config_path: str | None) -> int:
-    """Run the daemon in the foreground. systemd does this; "nld sandbox" does it for a try."""
+    """Run the daemon in the foreground. systemd runs this; "nld sandbox" runs it for trying nld out."""
     from nld.daemon import main  # noqa: PLC0415
 
     return int(main(config_path))
@@ -68,8 +68,8 @@ def daemon(config_path: str | None) -> int:
 def sandbox(links: int, command: tuple[str, ...]) -> int:
     """Run COMMAND (a shell by default) with nld in a private network, without root.
 
-    Links nld0, nld1, ... have 192.0.2.1/24 and 2001:db8::1/64, then the next networks. NLD_SOCKET is set.
-    Everything is gone afterwards, and the exit status is COMMAND's.
+    Link nld0 has 192.0.2.1/24 and 2001:db8::1/64; nld1 and further links have the networks that follow.
+    NLD_SOCKET is set. The exit status is that of COMMAND; afterwards everything is removed.
 
     \b
     Examples:
@@ -93,7 +93,7 @@ def _client() -> Client:
 @nld.command()
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> int:
-    """Show how the daemon is: version, kernel tables, connections, counters."""
+    """Show the status of the daemon: version, memory, kernel tables, counters."""
     options = _options()
     with _client() as client, making_sense():
         found = client.status()
@@ -122,7 +122,7 @@ def _rows(value: dict[str, Any], indent: str = "") -> list[str]:
 @nld.command()
 @click.argument("text")
 def greet(text: str) -> int:
-    """Say TEXT to the kernel module nld.ko, and print what it answers.
+    """Send TEXT to the kernel module nld.ko, and print its answer.
 
     \b
     Example:
@@ -135,18 +135,18 @@ def greet(text: str) -> int:
 
 @nld.group()
 def module() -> None:
-    """The kernel module nld.ko, as the daemon drives it."""
+    """Control the kernel module nld.ko."""
 
 
 @module.command("release")
 def module_release() -> int:
-    """Have the daemon close its sockets to the module, so that it can be unloaded.
+    """Make the daemon close its sockets to the module, so that it can be unloaded.
 
-    The daemon attaches again when the module is loaded anew, and puts its routes in again; or after a
-    minute, when nobody has unloaded it.
+    When the module is loaded again, the daemon attaches to it and adds its routes. If the module is not
+    unloaded within a minute, the daemon attaches again.
 
     \b
-    Example, a new version of the module without stopping the daemon:
+    Example: load a new version of the module without stopping the daemon:
       nld module release && rmmod nld && modprobe nld
     """
     with _client() as client:
@@ -156,13 +156,13 @@ def module_release() -> int:
 
 @nld.group()
 def config() -> None:
-    """Look at configuration files."""
+    """Check configuration files."""
 
 
 @config.command("check")
 @click.argument("file", type=click.Path())
 def config_check(file: str) -> int:
-    """Check FILE as the daemon would read it. Exit status 0 when it is right, 2 when it is not."""
+    """Check FILE as the daemon would read it. Exit status 0 if it is valid, 2 if it is not."""
     from nld.config import load  # noqa: PLC0415
 
     try:
@@ -170,7 +170,7 @@ def config_check(file: str) -> int:
     except ConfigInvalid as error:
         click.echo(f"nld: {error}", err=True)
         return 2
-    click.echo(f"{file}: right")
+    click.echo(f"{file}: valid")
     return 0
 
 

@@ -36,12 +36,13 @@ FIELD_OF_ATTRIBUTE: Mapping[str, str] = {
 
 ADVICE: Mapping[str, str] = {
     "RouteExists": '"{nld} route list {table}exact {dst}" shows what is there; "replace" takes its place, '
-    'another "metric" stands beside it',
-    "RouteNotFound": '"{nld} route list table all root {dst}" shows what is there; every word that is given '
-    "must match, the table too",
+    'a route with another "metric" can be added beside it',
+    "RouteNotFound": '"{nld} route list table all root {dst}" shows what is there; every keyword given '
+    "must match, including the table",
     "DeviceNotFound": '"ip link" lists the devices of this network namespace',
     "ForeignRoute": "it is not nld's; to change it all the same, put -takeover before route",
-    "PermissionDenied": "writing is for root (or who the daemon's policy names); reading is free",
+    "PermissionDenied": "only root, and users and groups named in the daemon's policy, may write; "
+    "every user may read",
     "ENETDOWN": 'the device is down: "ip link set {dev} up"',
 }
 """How to go on, by error class or errno name; ``{dst}``, ``{dev}`` and ``{table}`` are the route's own,

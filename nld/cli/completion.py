@@ -27,11 +27,11 @@ Candidates = list[tuple[str, str]]
 
 COMMANDS: Candidates = [
     ("route", "change, list, look up and watch routes"),
-    ("status", "how the daemon is"),
+    ("status", "show the status of the daemon"),
     ("sandbox", "try nld in a private network"),
     ("daemon", "run the daemon"),
-    ("greet", "say something to the kernel module"),
-    ("module", "let go of the kernel module"),
+    ("greet", "send a text to the kernel module"),
+    ("module", "release the kernel module"),
     ("config", "check a configuration file"),
     ("completion", "print a shell's completion script"),
 ]
@@ -108,7 +108,7 @@ def _next(before: list[str], unfinished: str) -> Candidates:
     if abbreviates(rest[0], "route"):
         return _route(rest[1:], unfinished)
     if rest == ["module"]:
-        return [("release", "let go of the kernel module, so that it can be unloaded")]
+        return [("release", "close the sockets to the kernel module, so that it can be unloaded")]
     if rest == ["config"]:
         return [("check", "check a configuration file")]
     if rest == ["completion"]:

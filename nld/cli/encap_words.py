@@ -55,7 +55,7 @@ def _segments(line: Line, what: str) -> list[str]:
         address = values.parse_address(segment, INET6)
         if address is None:
             raise line.refusal(
-                f'segment "{segment}" is no IPv6 address', expected="IPv6 addresses, with commas"
+                f'segment "{segment}" is not an IPv6 address', expected="IPv6 addresses, separated by commas"
             )
         found.append(address.text)
     return found
@@ -111,7 +111,7 @@ def encap(line: Line) -> dict[str, Any]:
         raise line.refusal(
             f"encap {kind} is not supported by nld", expected=" or ".join(FIELDS), status=REFUSED
         )
-    first = line.argument(f"the words of encap {kind}")
+    first = line.argument(f"the keywords of encap {kind}")
     record: dict[str, Any] = {"type": kind}
     if kind == "mpls":
         record["dst"] = _labels(line, first)
@@ -120,7 +120,9 @@ def encap(line: Line) -> dict[str, Any]:
     if kind == "seg6" and record["mode"] == "inline":
         record["segs"].append("::")  # The slot of the packet's own destination; ip lists it too.
     if len(record) == 1:
-        raise line.refusal(f"encap {kind} has none of its words", at=start + 2, expected=_words(kind))
+        raise line.refusal(
+            f"encap {kind} needs at least one of its keywords", at=start + 2, expected=_words(kind)
+        )
     line.at -= 1
     return record
 
@@ -155,7 +157,7 @@ def _fields(line: Line, kind: str, record: dict[str, Any]) -> None:
         if name in record:
             raise line.refusal(f'a second "{name}" in one encap {kind}')
         if name == "segs" and kind == "seg6" and "mode" not in record:
-            raise line.refusal("segs stands before mode", expected="mode MODE segs ADDRESS,...")
+            raise line.refusal("mode must come before segs", expected="mode MODE segs ADDRESS,...")
         record[name] = value
         line.step()
     for name in REQUIRED.get(kind, ()):
@@ -168,8 +170,8 @@ def _fields(line: Line, kind: str, record: dict[str, Any]) -> None:
 
 def _segment_header(line: Line) -> dict[str, Any]:
     if line.argument("segs ADDRESS,...") != "segs":
-        raise line.refusal("srh is followed by its segments", expected="srh segs ADDRESS,... [ hmac KEY ]")
-    line.argument("IPv6 addresses, with commas")
+        raise line.refusal("srh must be followed by segs", expected="srh segs ADDRESS,... [ hmac KEY ]")
+    line.argument("IPv6 addresses, separated by commas")
     header: dict[str, Any] = {"segs": _segments(line, "segs")}
     if line.at + 1 < len(line.words) and line.words[line.at + 1] == "hmac":
         line.step()

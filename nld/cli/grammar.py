@@ -159,7 +159,7 @@ def _request(verb: str, line: Line, family: str | None) -> Request:
     if verb == "restore":
         if line.word is not None:
             raise line.refusal(
-                "restore reads standard input and takes no words", expected="nld route restore < FILE"
+                "restore reads standard input and takes no arguments", expected="nld route restore < FILE"
             )
         return Restore(words)
     if verb == "help":

@@ -57,7 +57,7 @@ class LookupWords:
         if isinstance(found, str):
             wants_word = word[:1].isalpha() and not {":", "/"} & set(word)
             raise line.refusal(
-                f'"{word}" is neither a word of get nor an address' if wants_word else f"address {found}",
+                f'"{word}" is neither a keyword of get nor an address' if wants_word else f"address {found}",
                 expected="an address such as 192.0.2.1 or 2001:db8::1, or from, iif, oif, mark, tos, ...",
                 candidates=[row.name for row in LOOKUP_WORDS] if wants_word else (),
             )
@@ -65,9 +65,9 @@ class LookupWords:
         host = ("0.0.0.0" if self.family in (None, INET) else "::") if found.wildcard else found.text
         host, slash, _ = host.partition("/")
         if slash:
-            self.warnings.append(f"/{found.length} is left out: a lookup asks about one address, here {host}")
+            self.warnings.append(f"/{found.length} is ignored: a lookup takes a single address, here {host}")
         if "address" in self.question:
-            raise line.refusal(f'"{word}" is a second address', expected="one address for each get")
+            raise line.refusal(f'"{word}" is a second address', expected="one address per get")
         self._put("address", host)
 
     def _from(self) -> None:
@@ -116,7 +116,7 @@ class LookupWords:
                 number = socket.getprotobyname(word)
             except OSError:
                 raise self.line.refusal(
-                    f'"{word}" is no IP protocol',
+                    f'"{word}" is not an IP protocol',
                     expected="tcp, udp, icmp, another name of /etc/protocols, or 0 to 255",
                     candidates=("tcp", "udp", "icmp", "ipv6-icmp"),
                 ) from None

@@ -55,7 +55,8 @@ def _run(words: tuple[str, ...]) -> int:
     if options.batch is not None and not options.other:
         if word is not None:
             raise line.refusal(
-                f'"{word}" behind -batch {options.batch}', expected="nothing: the commands are in the file"
+                f'unexpected "{word}" after -batch {options.batch}',
+                expected="nothing: the commands are in the file",
             )
         return batch(options, options.batch)
     if word is None or options.other == "help":

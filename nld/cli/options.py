@@ -72,24 +72,24 @@ OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
     ("-statistics", False, "", "show use counts of cached routes"),
     ("-details", False, "", "show every field"),
     ("-oneline", False, "", "one line for each route"),
-    ("-timestamp", False, "", "monitor: when, on a line before"),
-    ("-tshort", False, "", "monitor: when, at the beginning of the line"),
+    ("-timestamp", False, "", "monitor: print a timestamp on a line before"),
+    ("-tshort", False, "", "monitor: print a timestamp at the beginning of the line"),
     ("-Version", False, "", "show the version"),
     ("-version", False, "", "show the version"),
-    ("-force", False, "", "go on after a failed line of a batch"),
+    ("-force", False, "", "continue after a failed line of a batch"),
     ("-batch", False, "FILE", "read commands from FILE, or from standard input for -"),
-    ("-brief", False, "", "nothing: a route is a line anyway"),
+    ("-brief", False, "", "no effect: each route is one line anyway"),
     ("-json", False, "", "JSON, as ip -j prints it"),
     ("-pretty", False, "", "JSON with line breaks"),
-    ("-rcvbuf", False, "SIZE", "nothing: the daemon's configuration says it"),
+    ("-rcvbuf", False, "SIZE", "no effect: set in the daemon's configuration"),
     ("-color", False, "", "color the output: -color=always, auto or never"),
     ("-help", False, "", "show help"),
     ("-netns", False, "NAME", "not supported"),
     ("-Numeric", False, "", "numbers instead of names"),
-    ("-kernel", False, "fib|module", "which kernel table manager"),
+    ("-kernel", False, "fib|module", "the kernel table manager to use"),
     ("-takeover", False, "", "also change routes that belong to somebody else"),
     ("-socket", False, "PATH", "the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)"),
-    ("-timeout", False, "SECONDS", "how long to wait for an answer of the daemon (default: 45), or infinity"),
+    ("-timeout", False, "SECONDS", "how long to wait for a reply from the daemon (default: 45), or infinity"),
 )
 """Name, whether it must be written in full, its value, and what it is for; in ``ip``'s order."""
 
@@ -146,7 +146,7 @@ def _set(line: Line, options: Options, name: str, value: str) -> None:
             raise line.refusal(
                 "nld shows the network namespace that its daemon runs in",
                 at=line.at - 1,
-                advice=f'run a daemon in {quoted(name)} with another socket, and name that: "-socket PATH"',
+                advice=f'run a daemon in {quoted(name)} with another socket, and use "-socket PATH"',
                 status=REFUSED,
             )
         case "-socket":
@@ -173,7 +173,8 @@ def _seconds(line: Line, text: str) -> float:
         seconds = math.nan
     if not 0 < seconds <= _LONGEST:
         raise line.refusal(
-            f'timeout "{text}" is no time', expected=f"seconds, above 0 and at most {_LONGEST}, or infinity"
+            f'timeout "{text}" is not a valid time',
+            expected=f"seconds, above 0 and at most {_LONGEST}, or infinity",
         )
     return seconds
 

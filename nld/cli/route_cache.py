@@ -25,7 +25,7 @@ def flush(family: str | None) -> None:
         finally:
             os.close(descriptor)
     except PermissionError:
-        raise PermissionDenied(f"flush cache is for root: {path} may not be written by this user") from None
+        raise PermissionDenied(f"flush cache needs root: this user may not write to {path}") from None
     except FileNotFoundError:
         raise Unsupported(f"flush cache: this kernel, or container, has no {path}") from None
     except OSError as error:

@@ -89,7 +89,7 @@ class RouteWords:
         self.record["dst"] = self._spell(self.destination, family)
         if "nhid" in self.record and (other := self.record.keys() & _HOP_FIELDS):
             raise self.line.refusal(
-                "a nexthop object says the whole next hop",
+                "a nexthop object defines the whole next hop",
                 at=self.spots.get(min(other), self.spots["nhid"]),
                 expected="nhid ID without via, dev, encap and nexthop",
                 status=REFUSED,
@@ -152,8 +152,8 @@ class RouteWords:
                 message = f'"{word}" is a second destination'
             raise line.refusal(
                 message,
-                expected=f"a word such as via, dev, metric or table; the destination {self.destination.text} "
-                "is already there",
+                expected="a keyword such as via, dev, metric or table; "
+                f"the destination {self.destination.text} is already there",
                 candidates=candidates,
                 advice=_GATEWAY if word in {"gw", "gateway"} else "",
             )
@@ -161,7 +161,7 @@ class RouteWords:
         if isinstance(found, str):
             wants_word = word[:1].isalpha() and not {":", "/"} & set(word)
             raise line.refusal(
-                f'"{word}" is neither a word of a route nor a prefix'
+                f'"{word}" is neither a keyword of a route nor a prefix'
                 if wants_word
                 else f"destination {found}",
                 expected="a destination such as 10.0.0.0/8, 2001:db8::/32 or default",
@@ -183,7 +183,7 @@ class RouteWords:
         if self.target.keys() & {"gateway", "via"}:
             raise line.refusal(
                 'a second "via"',
-                expected="one gateway for each hop",
+                expected="one gateway per next hop",
                 advice="for several gateways write: nexthop via A weight 1 nexthop via B weight 1",
             )
         word = line.argument("a gateway's address, or inet, inet6 and its address")
@@ -311,7 +311,7 @@ class RouteWords:
                 raise line.refusal(
                     f'"{word}" is not a keyword of a next hop',
                     expected="via, dev, weight, onlink, realms, encap, or the next nexthop; "
-                    "words of the route itself stand before the first nexthop",
+                    "keywords of the route itself come before the first nexthop",
                     candidates=[row.name for row in HOP_WORDS] + ["nexthop"],
                     advice=_GATEWAY if word in {"gw", "gateway"} else "",
                 )
@@ -339,8 +339,8 @@ def device(line: Line) -> str:
     name = name_of(word)
     if not name or size(name) > LONGEST or "/" in name or any(letter.isspace() for letter in name):
         raise line.refusal(
-            f'"{spelled(word)}" cannot be the name of a device',
-            expected=f"1 to {LONGEST} bytes without / and white space",
+            f'"{spelled(word)}" is not a valid device name',
+            expected=f"1 to {LONGEST} bytes without / or white space",
         )
     return spelled(name)
 
@@ -349,7 +349,7 @@ R = RouteWords
 HOP_WORDS: tuple[Word[RouteWords], ...] = (
     Word("via", R._gateway, "[FAMILY] ADDRESS", True, "the gateway"),
     Word("dev", R._device, "DEVICE", True, "the output device"),
-    Word("weight", R._weight, "NUMBER", True, "this hop's share, 1 to 256"),
+    Word("weight", R._weight, "NUMBER", True, "the share of this next hop, 1 to 256"),
     Word("onlink", R._onlink, "", True, "the gateway is on this link whatever the addresses say"),
     Word("realms", R._realms, "REALM", False, "realm of the route"),
     Word("encap", R._encap, "ENCAP", True, "tunnel encapsulation"),
@@ -386,7 +386,7 @@ WORDS: tuple[Word[RouteWords], ...] = (
     Word("realms", R._realms, "REALM", False, "realm of the route"),
     Word("onlink", R._onlink, "", True, "the gateway is on this link whatever the addresses say"),
     Word("nhid", R._nexthop_id, "ID", True, "a nexthop object"),
-    Word("protocol", R._protocol, "PROTOCOL", False, "who made the route"),
+    Word("protocol", R._protocol, "PROTOCOL", False, "the program that made the route"),
     Word("table", R._table, "TABLE", False, "routing table"),
     Word("vrf", R._vrf, "DEVICE", False, "table of a VRF"),
     Word("dev", R._device, "DEVICE", True, "the output device"),

@@ -33,7 +33,7 @@ def read(data: bytes) -> list[Record]:
     if data.startswith(_IP_ROUTE_SAVE):
         raise NotSaved(
             "standard input is the binary form of ip route save",
-            'put it back with "ip route restore"; for nld save with "nld route save" or "ip -j route"',
+            'restore it with "ip route restore"; for nld, save with "nld route save" or "ip -j route"',
         )
     # ip writes the names of devices as they are, control characters and what is not UTF-8 among them.
     text = data.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "surrogateescape")
@@ -46,7 +46,7 @@ def read(data: bytes) -> list[Record]:
     records: list[Record] = []
     for index, route in enumerate(routes):
         if not isinstance(route, dict):
-            raise NotSaved(f"standard input is a list of which number {index} is not a route: {route!r:.60}")
+            raise NotSaved(f"standard input is a list whose item {index} is not a route: {route!r:.60}")
         destinations = route.get("dst")
         if isinstance(destinations, list):
             records += [{**route, "dst": destination} for destination in destinations]

@@ -168,7 +168,7 @@ class SelectorWords:
     def _unheld(self) -> None:
         keyword = self.line.word
         self.line.argument("a value")
-        raise self.line.refusal(f"no route that is listed carries {keyword}", at=self.line.at - 1,
+        raise self.line.refusal(f"listed routes have no {keyword}", at=self.line.at - 1,
                          expected="a selector that a listed route has", status=REFUSED)  # fmt: skip
 
     def _metric(self) -> None:

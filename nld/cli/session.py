@@ -298,7 +298,7 @@ class Session:
         if result.failed:
             self.say(f"nld: {result.failed} of {len(saved)} routes were not restored")
         if self.options.statistics:
-            self.say(f"{result.done} routes restored, {result.there} were there")
+            self.say(f"{result.done} routes restored, {result.there} already there")
         return REFUSED if result.failed else 0
 
     # -- monitor
@@ -326,7 +326,7 @@ class Session:
             except CursorExpired:
                 if cursor is None:
                     raise
-                self.say("nld: what changed while the daemon was away is not shown")
+                self.say("nld: changes made while the daemon was away are not shown")
                 cursor = None
             except (ConnectionFailed, LimitExceeded) as error:
                 if cursor is None and not away:

@@ -82,7 +82,7 @@ _HINTS = {
     "oif": "write dev",
     "gw": "write gateway",
     "nexthop": "write gateway, or nexthops for several",
-    "weight": "it belongs into an entry of nexthops",
+    "weight": "it belongs in an entry of nexthops",
     "deleted": "a deleted route cannot be written",
 }
 
@@ -208,7 +208,7 @@ def _words(details: ErrorDetails, field: str, guesses: Iterator[int]) -> str:
     if kind == "string_pattern_mismatch":
         return f"{_shown(given)} is not of the form {context.get('pattern')}"
     if kind == "json_invalid":
-        return f"is no JSON: {context.get('error')}"
+        return f"is not JSON: {context.get('error')}"
     words = _KINDS.get(kind, details["msg"])
     return words if kind == "missing" else f"{words}, not {_shown(given)}"
 

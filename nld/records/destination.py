@@ -80,7 +80,7 @@ def parse_address(text: str, family: int | None = None) -> tuple[int, bytes]:
         if "/" in text:
             hint = "; an address takes no prefix length"
         elif "%" in text:
-            hint = "; name the device in dev, not behind a %"
+            hint = "; name the device in dev, not after a %"
         wanted = "IPv4 or IPv6" if family is None else spoken(family)
         raise ValueError(f"{_quoted(text)} is not an {wanted} address{hint}") from None
     if family is not None and found != family:
@@ -117,7 +117,7 @@ def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]
     if number & ((1 << host) - 1):
         right = prefix_text(found, length, (number >> host << host).to_bytes(len(packed), "big"))
         raise DestinationError(
-            f"{_quoted(text)} has bits set behind the prefix length; the prefix would be {right}"
+            f"{_quoted(text)} has bits set to the right of the prefix length; the prefix would be {right}"
         )
     return found, length, packed if length else b""
 

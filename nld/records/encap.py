@@ -54,7 +54,7 @@ class MplsEncapRecord(Record):
     def _labels(cls, text: str) -> str:
         for label in text.split("/"):
             if not label.isascii() or not label.isdigit() or int(label) > 0xFFFFF:
-                raise ValueError(f"'{label}' is no MPLS label; allowed: 0 to 1048575, separated by /")
+                raise ValueError(f"'{label}' is not an MPLS label; allowed: 0 to 1048575, separated by /")
         return text
 
 

@@ -63,6 +63,6 @@ class RouteFilter(Record):
             found = family_of(text) if text is not None else None
             if found is not None and wanted not in {None, found}:
                 name = "from" if field == "src" else field
-                raise FieldError(name, f"'{text}' is of another family than the rest of the filter")
+                raise FieldError(name, f"'{text}' is not of the same family as the rest of the filter")
             wanted = wanted or found
         return self

@@ -41,7 +41,7 @@ class LookupQuestion(Record):
     @model_validator(mode="after")
     def _agree(self) -> LookupQuestion:
         if self.src is not None and family_of(self.src) != family_of(self.address):
-            raise FieldError("from", f"'{self.src}' is of another family than address '{self.address}'")
+            raise FieldError("from", f"'{self.src}' is not of the same family as address '{self.address}'")
         if self.oif is not None and self.vrf is not None:
             raise FieldError("vrf", "oif and vrf contradict each other; give one of them")
         return self

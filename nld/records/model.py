@@ -51,14 +51,13 @@ def _word(text: str) -> str:
 
 def _device(text: str) -> str:
     if not text or text in {".", ".."} or "/" in text:
-        raise ValueError("is not the name of a network device")
+        raise ValueError("is not a valid device name")
     if not text.isprintable() or any(mark.isspace() for mark in text):
         raise ValueError(
-            "is not the name of a network device: it has a blank or unprintable character"
-            " (write the byte as \\xff)"
+            "is not a valid device name: it has a blank or unprintable character (write the byte as \\xff)"
         )
     if size(name_of(text)) > LONGEST:
-        raise ValueError(f"is not the name of a network device: it has more than {LONGEST} bytes")
+        raise ValueError(f"is not a valid device name: it has more than {LONGEST} bytes")
     return text
 
 

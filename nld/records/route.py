@@ -147,7 +147,7 @@ class RouteRecord(Record):
             raise FieldError("via", "gateway and via contradict each other; give one of them")
         if self.nhid is None:
             if self.nexthops is not None:
-                self._refuse("nexthops (each leg has its own)", "gateway", "via", "dev", "encap")
+                self._refuse("nexthops (each next hop has its own)", "gateway", "via", "dev", "encap")
             if self.type in REJECT_TYPES:
                 others = ("gateway", "via", "nexthops", "encap")
                 # IPv6 prints reject routes with dev lo, so that is no contradiction there.

@@ -61,7 +61,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_word() -> None:
 
 
 def test_an_open_quote_is_refused() -> None:
-    with pytest.raises(LineError, match="line 2: a quote is opened"):
+    with pytest.raises(LineError, match="line 2: unterminated quote"):
         list(read_lines(io.StringIO("route\nroute 'add\n")))
 
 

@@ -39,6 +39,6 @@ def test_monitor_survives_a_restart(tmp_path: Path) -> None:
         line for line in seen.splitlines() if line.startswith("nld: ") and "cannot reach" not in line
     ] == [
         "nld: the connection to the daemon ended; waiting for it to come back",
-        "nld: what changed while the daemon was away is not shown",
+        "nld: changes made while the daemon was away are not shown",
         "nld: the daemon is back",
     ]

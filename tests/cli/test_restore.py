@@ -190,7 +190,7 @@ def test_what_is_missing_comes_back_and_nothing_else_moves(stand: Stand, seed: i
     done = stand.nld("-takeover -s route restore", stdin=saved)
     assert (done.code, done.err) == (
         0,
-        f"{len(gone)} routes restored, {len(before) - len(gone)} were there\n",
+        f"{len(gone)} routes restored, {len(before) - len(gone)} already there\n",
     )
     assert as_set(table(stand)) == before
     assert json.loads(stand.nld("status -j").out)["generation"] - generation == len(gone)
@@ -215,7 +215,7 @@ def test_what_cannot_be_put_back_is_told_and_the_rest_is_there(stand: Stand) -> 
     told = ("'gone0'", "10.4.0.0/16", "ENETUNREACH", "10.9.0.0/16", "protocol bird", "gatway", "'nld9'")
     assert [words for words in told if words not in done.err] == []
     assert "6 of 10 routes were not restored" in done.err
-    assert "3 routes restored, 1 were there" in done.err
+    assert "3 routes restored, 1 already there" in done.err
     shown = stand.nld("route list proto nld").out
     assert [line.split()[0] for line in shown.splitlines()] == ["10.2.0.0/16", "10.6.0.0/16", "10.7.0.0/16"]
     assert "10.9.0.0/16 dev nld0 proto bird" in stand.nld("route list").out

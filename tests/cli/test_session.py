@@ -180,7 +180,7 @@ def test_get_fibmatch_shows_the_route_of_the_table() -> None:
 
 def test_get_of_a_prefix_warns() -> None:
     _, _, err, table = do("get 10.1.2.3/24")
-    assert "/24 is left out" in err
+    assert "/24 is ignored" in err
     assert table.asked[0][1]["addresses"] == ["10.1.2.3"]
 
 
