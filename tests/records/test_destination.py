@@ -94,7 +94,7 @@ def test_many_against_ipaddress(family: int) -> None:
     while networks[wrong].prefixlen == width:
         wrong = chance.randrange(len(texts))
     texts[wrong] = f"{networks[wrong].network_address + 1}/{networks[wrong].prefixlen}"
-    with pytest.raises(DestinationError, match="bits set behind") as caught:
+    with pytest.raises(DestinationError, match="bits set to the right") as caught:
         parse_destinations(texts, family)
     assert caught.value.position == wrong
 
