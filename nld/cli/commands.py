@@ -53,10 +53,13 @@ def route_command(words: tuple[str, ...]) -> int:
 
 @nld.command()
 @click.option(
-    "--config", "config_path", metavar="FILE", help="Configuration file (default: built-in values)."
+    "--config",
+    "config_path",
+    metavar="FILE",
+    help="Configuration file (default: /etc/nld/config.toml, if it exists).",
 )
 def daemon(config_path: str | None) -> int:
-    """Run the daemon in the foreground. systemd runs this; "nld sandbox" runs it for trying nld out."""
+    """Run the daemon in the foreground. systemd runs it as a service, "nld sandbox" in a private network."""
     from nld.daemon import main  # noqa: PLC0415
 
     return int(main(config_path))

@@ -25,7 +25,7 @@ Options, before or after "route" (may be shortened; with one dash or two):
   -details                       every field; with get, also the reason
   -oneline, -Numeric, -color[=always|auto|never], -statistics, -timestamp, -tshort
   -force                         continue after a failed line of a batch
-  -takeover                      also change routes that belong to somebody else (or set NLD_TAKEOVER=1)
+  -takeover                      also change routes that belong to others (or set NLD_TAKEOVER=1)
   -kernel fib|module             the kernel table manager to use
   -socket PATH                   the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)
   -timeout SECONDS               how long to wait for a reply from the daemon (default: 45), or "infinity"
@@ -97,7 +97,7 @@ FLUSH = """\
 nld route flush SELECTOR - delete all routes that "list SELECTOR" shows
 
 With dev or via, routes that have another next hop elsewhere stay.
-Routes that belong to somebody else stay, and are reported; put -takeover before route to delete them too.
+Routes that belong to others stay, and are reported; put -takeover before route to delete them too.
 
 Examples:
   nld route flush table 100

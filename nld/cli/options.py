@@ -87,7 +87,7 @@ OPTIONS: tuple[tuple[str, bool, str, str], ...] = (
     ("-netns", False, "NAME", "not supported"),
     ("-Numeric", False, "", "numbers instead of names"),
     ("-kernel", False, "fib|module", "the kernel table manager to use"),
-    ("-takeover", False, "", "also change routes that belong to somebody else"),
+    ("-takeover", False, "", "also change routes that belong to others"),
     ("-socket", False, "PATH", "the daemon's socket (default: NLD_SOCKET, then /run/nld/io.nld)"),
     ("-timeout", False, "SECONDS", "how long to wait for a reply from the daemon (default: 45), or infinity"),
 )
