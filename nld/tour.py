@@ -33,51 +33,51 @@ class Step(NamedTuple):
 
 BEFORE = (
     Step(
-        "This is a private network: two links, a kernel routing table of its own, and the nld daemon.\n"
+        "This is a private network: two links, its own kernel routing table, and the nld daemon.\n"
         "Programs ask the daemon over a Unix socket; only the daemon talks to the kernel.",
         "nld route list",
     ),
-    Step("Add a route. The words are those of ip route.", "nld route add 10.0.0.0/8 via 192.0.2.2"),
+    Step("Add a route. The syntax is that of ip route.", "nld route add 10.0.0.0/8 via 192.0.2.2"),
     Step(
-        "One for IPv6, which shares the load between two next hops, three to one.",
+        "Add an IPv6 route that shares the load between two next hops, three to one.",
         "nld route add 2001:db8:ff::/48 nexthop via 2001:db8::2 weight 3 nexthop via 2001:db8:0:1::2",
     ),
     Step("List what the kernel has now. nld's own routes carry its protocol number, 131.", "nld route list"),
     Step("As with ip, that is IPv4; -6 lists IPv6.", "nld -6 route list"),
     Step("The same as JSON, field by field what ip -j prints.", "nld -j route list exact 10.0.0.0/8"),
     Step(
-        "Look up: which way does a packet to this address go, and by which rule and route?",
+        "Look up the route that a packet to this address takes, and the rule and route that decide.",
         "nld -d route get 10.1.2.3",
     ),
 )
 
 AFTER = (
     Step(
-        "Now a mistake: the route is there already. nld leaves it alone, and says why.",
+        "A mistake: the route already exists. nld leaves it alone, and says why.",
         "nld route add 10.0.0.0/8 via 192.0.2.3",
         2,
     ),
     Step(
-        "Another: host bits are set. It never reaches the kernel, and the wrong word is marked.",
+        "Another: host bits are set. The request never reaches the kernel, and the wrong word is marked.",
         "nld route add 10.1.2.3/16 via 192.0.2.2",
         2,
     ),
     Step(
-        "A third: no link leads to that gateway. The kernel refuses, and its own words are passed on.",
+        "A third: no link leads to that gateway. The kernel refuses, and nld passes on its message.",
         "nld route add 10.2.0.0/16 via 198.51.100.1",
         2,
     ),
-    Step("Delete the first route again.", "nld route delete 10.0.0.0/8"),
+    Step("Delete the first route.", "nld route delete 10.0.0.0/8"),
 )
 
 THE_END = """\
 That was the main job: add, list, look up, watch, refuse, delete, on a real kernel table.
 
-How to go on:
-  .venv/bin/nld sandbox              a shell in such a network, to try things; "exit" leaves
-  .venv/bin/nld route help           the words of a route, by example
+Next steps:
+  .venv/bin/nld sandbox              a shell in such a network, to try things; "exit" leaves it
+  .venv/bin/nld route help           the syntax of routes, with examples
   README.md                          the Python client, the control socket, installing it as a service
-  docs/architecture.md               how it works inside, and where a change goes
+  docs/architecture.md               how it works inside, and where to make a change
   make check                         all checks and tests
 """
 

@@ -231,7 +231,7 @@ SELECTOR_WORDS: tuple[Word[SelectorWords], ...] = (
     Word("metric", S._metric, "NUMBER", False, "routes with this metric"),
     Word("priority", S._metric, "NUMBER", False, "same as metric"),
     Word("preference", S._metric, "NUMBER", True, "same as metric"),
-    Word("via", S._via, "[FAMILY] PREFIX", True, "routes by this gateway"),
+    Word("via", S._via, "[FAMILY] PREFIX", True, "routes via this gateway"),
     Word("src", S._source, "PREFIX", True, "routes with this preferred source"),
     Word("realms", S._realms, "REALM", False, "routes of this realm"),
     Word("from", S._from, "PREFIX", False, "routes with this source prefix"),
