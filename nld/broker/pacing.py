@@ -39,17 +39,20 @@ class Pace:
 
     async def go(self, steps: Iterator[None]) -> None:
         """Take all steps; what takes no longer than SLICE waits for nobody, and nobody for it."""
+        began = time.monotonic()
         if _some(steps):
             async with self._taken:
                 await asyncio.sleep(0)
                 while _some(steps):  # noqa: ASYNC110 - nothing is waited for, others get their turn
                     await asyncio.sleep(0)
+        elif time.monotonic() - began > SLICE:  # the last step was long
+            await asyncio.sleep(0)
 
 
 def _some(steps: Iterator[None]) -> bool:
-    """Take steps for SLICE; False when that was all, and in time."""
+    """Take steps for SLICE; whether there are more."""
     end = time.monotonic() + SLICE
-    return any(time.monotonic() >= end for _ in steps) or time.monotonic() >= end
+    return any(time.monotonic() >= end for _ in steps)
 
 
 BREATH: Final = Pause()

@@ -20,12 +20,13 @@ pattern and what stands at the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from nld.broker.failures import Why
 from nld.broker.meaning import Meant, meant, missing
+from nld.broker.pacing import Pace
 from nld.broker.standin import Swap, swap
 from nld.broker.view import View
 from nld.broker.wishes import Piece
@@ -55,6 +56,9 @@ ROUNDS = 16
 _REMEMBERED = 4096
 """Answers remembered before the memory of them is thrown away and built anew."""
 
+_FEW = 16
+"""Questions that are answered in one turn of the loop: a tenth of a millisecond each, at the most."""
+
 _Pair: TypeAlias = tuple[Pattern, Entry[Shape]]
 """What is asked for at a key, and what stands there."""
 
@@ -67,6 +71,15 @@ class _Answers(dict[_Pair, _Value]):
     def __init__(self, answer: Callable[[Pattern, Entry[Shape]], _Value]) -> None:
         super().__init__()
         self._answer = answer
+
+    def steps(self, pairs: set[_Pair]) -> Iterator[None]:
+        """As :meth:`settle`, one answer a step."""
+        if len(self) + len(pairs) > _REMEMBERED:
+            self.clear()
+        for pair in pairs:
+            if pair not in self:
+                self[pair] = self._answer(*pair)
+                yield
 
     def settle(self, pairs: set[_Pair]) -> None:
         """Have an answer for each of these."""
@@ -113,6 +126,7 @@ class Writing:
         self._peers = _Answers(_peers)
         self._meant: _Answers[tuple[Meant, ...]] = _Answers(lambda *pair: meant(view.table, *pair))
         self._fresh: dict[Pattern, Pattern] = {}
+        self._pace = Pace()
 
     async def write(self, piece: Piece, takeover: bool) -> list[Failed]:
         """Write one piece; what was not done, in order.
@@ -132,6 +146,9 @@ class Writing:
                 # tells whether it was refused.  For one route the news was taken in a moment ago.
                 await view.table.drained()
             before = view.mirror.entries(piece.keys)
+            if _many(piece.patterns, before):
+                await self._pace.go(self._asked(piece, before, takeover))
+                before = view.mirror.entries(piece.keys)
             errors: dict[int, Why] = {}
             left: Sequence[int] = range(len(piece.keys))
             for _ in range(ROUNDS):
@@ -143,10 +160,27 @@ class Writing:
                     before[index] = entry
             for index in left:
                 errors[index] = partial(self._outrun, piece.patterns[index], piece.destinations[index])
-            self._read_back(piece, before, errors)
+            after = view.mirror.entries(piece.keys)
+            if operation is not Operation.DELETE and _many(piece.patterns, after):
+                await self._pace.go(self._verdicts.steps(set(zip(piece.patterns, after, strict=True))))
+            self._read_back(piece, before, after, errors)
         return [Failed(index, errors[index]) for index in sorted(errors)]
 
     # -- before
+
+    def _asked(self, piece: Piece, before: Sequence[Entry[Shape]], takeover: bool) -> Iterator[None]:
+        """Find what deciding is going to ask for, one answer a step; most of it is remembered then."""
+        operation = piece.patterns[0].operation
+        pairs = set(zip(piece.patterns, before, strict=True))
+        if operation is Operation.DELETE:
+            yield from self._meant.steps(pairs)
+        elif operation is not Operation.ADD and not takeover:
+            if len(self._fresh) + len(pairs) > _REMEMBERED:
+                self._fresh.clear()
+            for pattern, entry in pairs:
+                if pattern not in self._fresh and not self._peers.one(pattern, entry):
+                    self._made_fresh(pattern)
+                    yield
 
     def _decide(
         self,
@@ -306,10 +340,15 @@ class Writing:
 
     # -- after
 
-    def _read_back(self, piece: Piece, before: Sequence[Entry[Shape]], errors: dict[int, Why]) -> None:
+    def _read_back(
+        self,
+        piece: Piece,
+        before: Sequence[Entry[Shape]],
+        after: Sequence[Entry[Shape]],
+        errors: dict[int, Why],
+    ) -> None:
         """Compare what the kernel has now with what was asked for, and look what became of the unknown."""
         operation = piece.patterns[0].operation
-        after = self._view.mirror.entries(piece.keys)
         if operation is Operation.DELETE:
             for index in [index for index, error in errors.items() if isinstance(error, OutcomeUnknown)]:
                 there = several(after[index])
@@ -393,6 +432,11 @@ class Writing:
 def _some(column: Sequence[_Value], indexes: Sequence[int]) -> Sequence[_Value]:
     """These places of a column."""
     return column if len(indexes) == len(column) else [column[index] for index in indexes]
+
+
+def _many(patterns: Sequence[Pattern], entries: Sequence[Entry[Shape]]) -> bool:
+    """Whether so many unlike questions are to be answered that others should come in between."""
+    return len(set(patterns)) > _FEW or len(set(entries)) > _FEW
 
 
 def _peers(pattern: Pattern, entry: Entry[Shape]) -> tuple[Shape, ...]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from nld.broker import pacing, writing
+from nld.broker.broker import Broker
 from nld.client import Client
 from nld.errors import DeviceNotFound, ForeignRoute, KernelRefused, NldError, RouteExists, RouteNotFound
+from nld.kernel.table import Operation
+from nld.records import RouteRecord
+from nld.records.many import Records
+from nld.records.peer import Peer
+from tests.broker.test_view import opened
+from tests.kernel.inside import inside
 from tests.stand import Stand
 
 pytestmark = pytest.mark.namespace
@@ -17,6 +26,7 @@ GATEWAYS = {
     "10.0.0.0/16": ("192.0.2.2", "192.0.2.3", "192.0.3.2"),
     "2001:db8:8::/48": ("2001:db8::2", "2001:db8::3", "2001:db8:0:1::2"),
 }
+UNLIKE = 300
 FAMILIES = pytest.mark.parametrize("dst", list(GATEWAYS))
 
 
@@ -224,3 +234,49 @@ def test_source_prefixes_tell_ipv6_routes_apart(place: Stand, client: Client) ->
     client.delete({"dst": dst, "from": "2001:db8:6::/64"})
     client.delete({"dst": dst})
     assert there(place, dst) == []
+
+
+async def others_come_in_between() -> None:
+    """Where no two routes are alike, each question about them has an answer of its own."""
+    view = await opened()
+    asked = most = 0
+
+    def counted(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(*of: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return answer(*of)
+
+        return ask
+
+    async def others() -> None:
+        nonlocal asked, most
+        while True:
+            asked, most = 0, max(most, asked)
+            await asyncio.sleep(0)
+
+    vars(writing).update({name: counted(getattr(writing, name)) for name in ("_verdict", "meant")})
+    vars(pacing).update(SLICE=0.0)
+    broker = Broker({"fib": view}, "fib", 1000)
+    counting = asyncio.create_task(others())
+    for operation in (Operation.ADD, Operation.REPLACE, Operation.DELETE):
+        records = Records.of(
+            RouteRecord.model_validate(
+                {
+                    "dst": f"10.{number >> 8}.{number & 255}.0/24",
+                    "gateway": "192.0.2.2",
+                    "metrics": [{"mtu": 1000 + number}],
+                }
+            )
+            for number in range(UNLIKE)
+        )
+        assert await broker.write(Peer(0, 0, 1), operation, records) == UNLIKE
+        assert 0 < most < UNLIKE // 10, operation
+        most = 0
+    counting.cancel()
+    broker.close()
+    await view.close()
+
+
+def test_what_was_never_asked_before_is_answered_in_steps() -> None:
+    inside(others_come_in_between)
