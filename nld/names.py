@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 NLD_PROTOCOL = 131
 """rtm_protocol of the routes that nld writes unless the record names another."""
@@ -44,6 +45,13 @@ TYPES: Mapping[int, str] = MappingProxyType({
 })  # fmt: skip
 """RTN_* of linux/rtnetlink.h as ``ip`` spells them."""
 TYPE_NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in TYPES.items()})
+_TYPES_BY_DIGITS = {str(number): name for number, name in TYPES.items()}
+
+
+def type_of(value: Any) -> Any:
+    """The name of a route type that is given in digits, as ``ip -N -j`` prints it; others as they are."""
+    return _TYPES_BY_DIGITS.get(value, value) if isinstance(value, str) else value
+
 
 _PROTOCOLS = {
     0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 8: "gated", 9: "ra", 10: "mrt",

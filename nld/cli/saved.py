@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from nld.device_name import spelled
+from nld.names import type_of
 
 Record = dict[str, Any]
 
@@ -47,6 +48,8 @@ def read(data: bytes) -> list[Record]:
     for index, route in enumerate(routes):
         if not isinstance(route, dict):
             raise NotSaved(f"standard input is a list whose item {index} is not a route: {route!r:.60}")
+        if "type" in route:
+            route["type"] = type_of(route["type"])
         destinations = route.get("dst")
         if isinstance(destinations, list):
             records += [{**route, "dst": destination} for destination in destinations]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nld.errors import InvalidRecord
+from nld.names import type_of
 
 _TABLES = {"253": "default", "254": "main", "255": "local", "0": "main"}
 _LOCAL = ("local", "broadcast", "anycast", "nat")
@@ -70,7 +71,7 @@ def canonical(route: Mapping[str, Any]) -> dict[str, Any]:
         made["flags"] = [*made.get("flags", ()), *legs[0].get("flags", ())]
         legs = None
     made = _hop(made)
-    kind = made.setdefault("type", "unicast")
+    made["type"] = kind = type_of(made.get("type", "unicast"))
     made |= {
         "dst": own.dst,
         "table": own.table,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from nld.names import type_of
 from nld.records.destination import FAMILIES, family_of
 from nld.records.model import U32, Device, FieldError, Named, Prefix, Record, Tos
 from nld.records.route import Family, RouteType
@@ -28,7 +29,7 @@ class RouteFilter(Record):
     """Who made the route, a name or number."""
     dev: Device | None = None
     """Device of the route, or of any of its next hops."""
-    type: RouteType | None = None
+    type: Annotated[RouteType | None, BeforeValidator(type_of)] = None
     """Type."""
     scope: Named | None = None
     """Scope, a name or number."""

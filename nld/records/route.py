@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from nld.names import type_of
 from nld.records.destination import FAMILIES, INET, INET6, family_of, parse_prefix, spoken
 from nld.records.encap import EncapRecord, gather
 from nld.records.metrics import MetricsRecord
@@ -39,8 +40,8 @@ Form = Literal["full", "ip_details", "ip"]
 class RouteRecord(Record):
     """A route, or with a list in ``dst`` many that differ in the destination only."""
 
-    type: RouteType | None = None
-    """Default unicast (for a delete: any)."""
+    type: Annotated[RouteType | None, BeforeValidator(type_of)] = None
+    """Default unicast (for a delete: any); its number in text means the same."""
     dst: str | list[str]
     """Destination prefix such as ``10.0.0.0/8``, ``2001:db8::1``, ``default``; or a list of them."""
     src: Annotated[Prefix | None, Field(alias="from")] = None
