@@ -174,9 +174,9 @@ def test_nor_is_anything_sent_of_what_ip_printed(stand: Stand) -> None:
         for words in ("-j -d route show table all", "-N -j -d route show table all")
     ]
     # Where name files call two protocols the same (FRR's 196 and 4 are both static), its names do not tell.
-    numeric = "-N" if len(protocols[0]) < len(protocols[1]) else ""
-    for words in ("-j", "-j -d"):
-        done = stand.nld("route restore", stdin=stand.ip(f"{numeric} {words} route show table all").out)
+    ambiguous = len(protocols[0]) < len(protocols[1])
+    for words in ("-N -j", "-N -j -d", *(() if ambiguous else ("-j", "-j -d"))):
+        done = stand.nld("route restore", stdin=stand.ip(f"{words} route show table all").out)
         assert (done.code, done.err) == (0, "")
     assert sent(stand) == count
     assert table(stand) == before

@@ -12,6 +12,7 @@ from nld.errors import InvalidRecord
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"dst": "172.16.0.1/32", "dev": "nld0"}, {"dst": "172.16.0.1", "dev": "nld0"}),
+    ({"dst": "10.0.0.0/8", "type": "blackhole"}, {"dst": "10.0.0.0/8", "type": "6"}),
     ({"dst": "0.0.0.0/0", "gateway": "192.0.2.1"}, {"dst": "default", "gateway": "192.0.2.1"}),
     ({"dst": "::/0", "gateway": "2001:db8:0::1"},
      {"dst": "default", "gateway": "2001:db8::1", "metric": 1024}),

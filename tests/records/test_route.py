@@ -304,3 +304,11 @@ def test_a_field_in_the_wrong_place_is_sent_to_the_right_one(
     assert error.field == field
     assert words in error.message
     assert never not in error.message
+
+
+def test_a_type_may_be_given_by_its_number() -> None:
+    assert RouteRecord.model_validate({"dst": "10.0.0.0/8", "type": "6"}).type == "blackhole"
+    assert RouteFilter.model_validate({"type": "1"}).type == "unicast"
+    for number in ("0", "11", "06", "x"):
+        with pytest.raises(ValidationError):
+            RouteRecord.model_validate({"dst": "10.0.0.0/8", "type": number})
