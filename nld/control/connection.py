@@ -87,12 +87,12 @@ class Connection(asyncio.Protocol):
             return
         self._descriptor = transport.get_extra_info("socket").fileno()
         made.set_write_buffer_limits(high=WRITE_AHEAD)
-        self._server.loop.call_soon(self._take_in)  # the transport begins to read when this returns
+        self._server.loop.call_soon(self.take_in)  # the transport begins to read when this returns
 
-    def _take_in(self) -> None:
+    def take_in(self) -> None:
         """Have the intake read from now on, and not the transport."""
         transport = self._transport
-        if transport is not None and not transport.is_closing():
+        if transport is not None and self._asks is None and not transport.is_closing():
             transport.pause_reading()
             over = self._eof or self._state is State.ENDING
             self._asks = Ask.HANGUP if over else Ask.INPUT if self._reading else Ask.END

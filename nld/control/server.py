@@ -221,6 +221,9 @@ class Server:
             accepted.close()
             self._budget.leave(connection)
             return
+        # Behind connection_made, and before the loop looks for input: the transport would read all that is
+        # there of each who has come.
+        self.loop.call_soon(connection.take_in)
         made = self.loop.create_task(rest(making, waits_for))
         made.add_done_callback(partial(self._was_set_up, connection, accepted))
 

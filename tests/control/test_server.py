@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from nld.control.budget import Limits
-from nld.control.connection import READ_AHEAD, WRITE_AHEAD
+from nld.control.connection import READ_AHEAD, WRITE_AHEAD, Connection
+from nld.control.intake import Intake
 from nld.control.interface import STREAM_BYTES, Interface, Method, NoParameters, Parameters, Stream
 from nld.control.reply import RawReply, Reply
 from nld.control.server import listen
@@ -422,3 +423,27 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> Non
         listen(tmp_path / "missing" / "s")
     with pytest.raises(ConfigInvalid, match="too long"):
         listen(tmp_path / ("x" * 200))
+
+
+async def test_what_came_with_a_new_peer_is_read_by_the_intake_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which does so for a bounded time in each turn: the transport would take all there is of each."""
+    read: list[int] = []
+    monkeypatch.setattr(Connection, "data_received", lambda connection, data: read.append(len(data)))
+    monkeypatch.setattr(Intake, "_read", staticmethod(lambda descriptor, reader: None))
+    server = serve(StubBroker())
+    path = str(tmp_path / "nld")
+    listener = listen(path)
+    peers = [socket.socket(socket.AF_UNIX) for _ in range(50)]
+    for peer in peers:
+        peer.connect(path)
+        peer.sendall(b"x" * 50_000)
+    await server.start(listener)
+    await until(lambda: server.connections == len(peers) and not server.turns._queues)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert read == []
+    for peer in peers:
+        peer.close()
+    await server.close()
