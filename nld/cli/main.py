@@ -59,6 +59,10 @@ def _run(words: tuple[str, ...]) -> int:
                 expected="nothing: the commands are in the file",
             )
         return batch(options, options.batch)
+    if word == "help":
+        options.other = "help"
+        line.step()
+        word = line.word
     if word is None or options.other == "help":
         if word is None or abbreviates(word, "route"):
             return _help("nld" if word is None else "route", asked=bool(options.other))

@@ -73,7 +73,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 STATUSES = (
     ("route add", 1), ("route add 10.0.0.0/8 metric x", 1), ("route add 10.0.0.1/8 dev nld0", 2),
-    ("route list", 2), ("-j route list", 2), ("route help", 0), ("route help list", 0), ("-V", 0), ("-h", 0),
+    ("route list", 2), ("-j route list", 2), ("route help", 0), ("route help list", 0),
+    ("help", 0), ("help route", 0), ("help status", 0), ("-V", 0), ("-h", 0),
     ("", 1), ("nosuch", 1), ("status", 2), ("completion bash", 0), ("route get help", 0),
     ("-batch /nonexistent", 1),
     ("-batch x route", 1), ("route -j -4 list", 2), ("route list -j", 2), ("monitor route", 2), ("--help", 0),
