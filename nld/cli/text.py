@@ -161,6 +161,10 @@ class TextForm:
         if group := get("group"):
             hops = [f"{hop['id']},{hop['weight']}" if "weight" in hop else f"{hop['id']}" for hop in group]
             parts.append(f"group {'/'.join(hops)} ")
+        if kind := get("type"):
+            parts.append(f"type {kind} ")
+        for name, value in get("resilient_args", {}).items():
+            parts.append(f"{name} {value:g} ")
         self._hop(info, parts, frozenset())
         if (device := get("dev")) is not None:
             parts.append("dev " + self._paint("dev", f"{device} "))

@@ -236,7 +236,7 @@ class Rendering:
         if (resilient := nexthop.res_group) is not None:
             timers = (resilient.idle_timer, resilient.unbalanced_timer, resilient.unbalanced_time)
             names = ("idle_timer", "unbalanced_timer", "unbalanced_time")
-            seconds = {name: (value or 0) / USER_HZ for name, value in zip(names, timers, strict=True)}
+            seconds = {name: _seconds(value or 0) for name, value in zip(names, timers, strict=True)}
             put(("resilient_args", {"buckets": resilient.buckets or 0} | seconds))
         self._encap(pairs, nexthop, full=False)
         if nexthop.gateway is not None:
@@ -251,6 +251,11 @@ class Rendering:
         if nexthop.fdb:
             put(("fdb", None))
         return pairs
+
+
+def _seconds(ticks: int) -> int | float:
+    """Ticks of USER_HZ in seconds; whole ones without a fraction, as ip prints them."""
+    return ticks / USER_HZ if ticks % USER_HZ else ticks // USER_HZ
 
 
 def _dumps(value: Any) -> str:

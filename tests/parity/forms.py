@@ -200,6 +200,8 @@ FORMS: tuple[Form, ...] = (
     _form("multipath realms", "route add 10.0.0.0/8 nexthop via 192.0.2.2 realms 4 nexthop via 192.0.3.2 realms 5"),
     _form("nhid", "route add 10.0.0.0/8 nhid 10", setup=NEXTHOPS),
     _form("nhid group", "route add 10.0.0.0/8 nhid 20 metric 3", setup=NEXTHOPS),
+    _form("nhid of a resilient group", "route add 10.0.0.0/8 nhid 40",
+          setup=(*NEXTHOPS, "nexthop add id 40 group 10/11 type resilient buckets 8 idle_timer 60")),
     _form("nhid v6", "route add 2001:db8:9::/48 nhid 30", setup=NEXTHOPS),
     _form("nhid blackhole", "route add 10.0.0.0/8 nhid 31", setup=NEXTHOPS),
     _form("nhid v4 by a v6 gateway", "route add 10.0.0.0/8 nhid 30", setup=NEXTHOPS),
