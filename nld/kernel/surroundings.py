@@ -23,11 +23,13 @@ from nld.kernel.dated import Dated
 from nld.kernel.suspicion import Suspicion
 from nld.netlink import address as address_message
 from nld.netlink import link as link_message
+from nld.netlink import netconf as netconf_message
 from nld.netlink import nexthop as nexthop_message
 from nld.netlink import prefix as prefix_message
 from nld.netlink import rule as rule_message
 from nld.netlink.address import Address
 from nld.netlink.link import Link
+from nld.netlink.netconf import Netconf
 from nld.netlink.nexthop import Nexthop
 from nld.netlink.registry import AF, RTM, LinkFlag
 from nld.netlink.rule import Rule
@@ -154,6 +156,8 @@ class Surroundings:
             return self._address(kind == RTM.NEWADDR, address_message.decode(payload))
         elif kind == RTM.NEWPREFIX:
             return (self._advertised(prefix_message.device(payload)),)
+        elif kind == RTM.NEWNETCONF:
+            return tuple(self._configured(netconf_message.decode(payload)))
         return ()
 
     def table_rules(self, family: int) -> list[Rule]:
@@ -214,6 +218,18 @@ class Surroundings:
         self.links.pop(index, None)
         self.version += 1
         self._names.lose(index)
+
+    def _configured(self, netconf: Netconf) -> Iterator[Suspicion]:
+        """A setting of a device changed, or of all: whether its next hops are dead without a carrier."""
+        if netconf.ignore_linkdown is None or netconf.forwarding is not None:
+            return  # something else; or a device is new, and has no routes yet
+        index = netconf.index
+        for number in self.links if index == netconf_message.ALL else [index] if index in self.links else ():
+            link = self.links[number]
+            if link.up and not link.flags & LinkFlag.LOWER_UP:
+                set_to = netconf.ignore_linkdown
+                cause = f"ignore_routes_with_linkdown of {self.name(number)} was set to {set_to}"
+                yield Suspicion(cause, number, family=netconf.family)
 
     def _device(self, cause: str, index: int, *, vague: bool = False) -> Suspicion:
         """Whatever goes out by this device."""

@@ -13,6 +13,7 @@ What it does so, by family (net/ipv4/fib_semantics.c, net/ipv6/route.c, net/ipv4
 * A nexthop object that is replaced or deleted changes the routes by it, and by its groups.
 * A router advertisement: metrics and lifetimes of the routes that it renews, and the metrics of those that it
   makes after these are told.
+* ``ignore_routes_with_linkdown``: next hops by a device without carrier are dead, or live again, in silence.
 * A device's MTU: IPv6 routes with that MTU take the new one.
 * A device's name is part of the record of each of its routes.
 

@@ -368,6 +368,19 @@ class OperState(IntEnum):
     UP = 6
 
 
+class NETCONFA(IntEnum):
+    """Attributes of a device's settings (linux/netconf.h)."""
+
+    IFINDEX = 1
+    FORWARDING = 2
+    RP_FILTER = 3
+    MC_FORWARDING = 4
+    PROXY_NEIGH = 5
+    IGNORE_ROUTES_WITH_LINKDOWN = 6
+    INPUT = 7
+    BC_FORWARDING = 8
+
+
 class IFA(IntEnum):
     """Attributes of an address."""
 

@@ -309,6 +309,15 @@ CHANGED_IN_SILENCE = (
     "route add 2001:db8:f3::/48 dev t0 mtu 1400",
     "link set t0 mtu 1400",
     "link set t0 mtu 1300",
+    "route add 10.9.0.0/16 nexthop via 192.0.0.2 dev t0 nexthop via 192.0.1.2 dev t1",
+    "link set t0p down",
+    "net/ipv4/conf/all/ignore_routes_with_linkdown = 1",  # the legs by it are dead
+    "net/ipv6/conf/t0/ignore_routes_with_linkdown = 1",
+    "net/ipv4/conf/all/ignore_routes_with_linkdown = 0",
+    "net/ipv4/conf/t0/ignore_routes_with_linkdown = 1",
+    "net/ipv6/conf/t0/ignore_routes_with_linkdown = 0",
+    "net/ipv6/conf/all/ignore_routes_with_linkdown = 1",
+    "link set t0p up",
 )
 
 
@@ -347,6 +356,15 @@ COVERED = (
 )
 
 
+def happen(batch: Batch, line: str) -> None:
+    """Run a line of ``ip -batch``, or set what is below /proc/sys."""
+    setting, is_setting, value = line.partition(" = ")
+    if is_setting:
+        Path("/proc/sys", setting).write_text(value)
+    else:
+        batch.run([line])
+
+
 async def one_after_the_other(lines: Sequence[str]) -> list[dict[str, Any]]:
     """The watcher has what the kernel has after each line; what it was told."""
     batch = Batch()
@@ -356,7 +374,7 @@ async def one_after_the_other(lines: Sequence[str]) -> list[dict[str, Any]]:
     watcher = Watcher(view)
     done: list[str] = []
     for line in lines:
-        batch.run([line])
+        happen(batch, line)
         done.append(line)
         await assert_equal(watcher, done)
     await watcher.close()

@@ -12,6 +12,7 @@ from nld.kernel.surroundings import Surroundings
 from nld.kernel.suspicion import Suspicion
 from nld.netlink import address as address_message
 from nld.netlink import link as link_message
+from nld.netlink import netconf as netconf_message
 from nld.netlink import nexthop as nexthop_message
 from nld.netlink import rule as rule_message
 from nld.netlink.registry import AF, RTM, LinkFlag
@@ -189,6 +190,20 @@ def address(family: int, value: bytes, index: int = 2) -> bytes:
     )
 
 
+def test_without_a_carrier_it_is_a_setting_whether_next_hops_are_dead(around: Surroundings) -> None:
+    def told(index: int, forwarding: int | None = None) -> tuple[Suspicion, ...]:
+        said = netconf_message.Netconf(AF.INET, index=index, forwarding=forwarding, ignore_linkdown=1)
+        return around.apply(RTM.NEWNETCONF, netconf_message.encode(said))
+
+    assert told(2) == told(-1) == ()  # it has its carrier
+    around.apply(RTM.NEWLINK, link(flags=LinkFlag.UP))
+    cause = "ignore_routes_with_linkdown of eth0 was set to 1"
+    assert told(2) == told(-1) == (Suspicion(cause, 2, family=AF.INET),)
+    assert told(-2) == told(77) == told(2, forwarding=1) == ()
+    other = netconf_message.Netconf(AF.INET, index=2, forwarding=1)
+    assert around.apply(RTM.NEWNETCONF, netconf_message.encode(other)) == ()
+
+
 def test_the_last_address_of_a_device_takes_its_routes_with_it(around: Surroundings) -> None:
     four, another = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
     for value in (four, another):
@@ -231,7 +246,8 @@ def test_rules_are_in_the_order_in_which_the_kernel_asks_them(around: Surroundin
 
 
 @pytest.mark.parametrize(
-    "kind", [RTM.NEWLINK, RTM.DELLINK, RTM.NEWNEXTHOP, RTM.NEWRULE, RTM.DELADDR, RTM.NEWPREFIX]
+    "kind",
+    [RTM.NEWLINK, RTM.DELLINK, RTM.NEWNEXTHOP, RTM.NEWRULE, RTM.DELADDR, RTM.NEWPREFIX, RTM.NEWNETCONF],
 )
 def test_broken_bytes_are_a_typed_error_and_change_nothing(around: Surroundings, kind: int) -> None:
     before = dict(around.links), dict(around.nexthops), dict(around.rules)
