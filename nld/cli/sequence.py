@@ -6,7 +6,8 @@ address.  Therefore, over all tables (as ``ip route restore`` does it in three r
 * IPv6 before IPv4, since an IPv4 route may go by an IPv6 gateway, and not the other way round.
 * IPv4: local addresses first, then by scope, the narrower first.  The kernel looks a gateway up among routes
   of narrower scope than its own (``fib_check_nh``), so that this serves chains of any length.
-* IPv6: what goes by no gateway, then the rest.  A gateway must be reachable without another gateway
+* IPv6: what goes by no gateway, then the rest; last what stands behind a route by a gateway at the same place
+  and leads to no gateway, for packets go by the first.  A gateway must be reachable without another gateway
   (``ip6_route_check_nh``); a route by a gateway that covers the gateway of others, closer than the route that
   leads there, comes behind them.
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from nld.cli.values import INET6
 
 if TYPE_CHECKING:
-    from nld.cli.restoration import Route
+    from nld.cli.restoration import Place, Route
 
 _LINK_LOCAL = 0xFE80 << 112, 0xFFC0 << 112
 
@@ -32,10 +33,29 @@ def in_order(routes: Sequence[Route], direct: Iterable[Route]) -> list[Route]:
     """The routes in the order to write them; ``direct`` are there, and go by no gateway."""
     inet6 = [route for route in routes if route.family == INET6]
     inet = [route for route in routes if route.family != INET6]
-    without = [route for route in inet6 if not route.gateways]
     by_gateway = [route for route in inet6 if route.gateways]
+    behind = _behind(inet6, by_gateway)
+    without = [route for route in inet6 if not route.gateways and route not in behind]
     links = [route for route in (*direct, *without) if route.family == INET6]
-    return [*without, *_by_gateway(by_gateway, links), *sorted(inet, key=_inet_rank)]
+    return [*without, *_by_gateway(by_gateway, links), *behind, *sorted(inet, key=_inet_rank)]
+
+
+def _behind(routes: Sequence[Route], by_gateway: Sequence[Route]) -> dict[Route, None]:
+    """Those by no gateway that stand behind one by a gateway at their place, and lead to no gateway."""
+    places: set[Place] = set()
+    behind: dict[Route, None] = {}
+    for route in routes:
+        place = route.place._replace(merging=False)
+        if route.gateways:
+            places.add(place)
+        elif place in places:
+            behind[route] = None
+    prefixes = _Prefixes(behind)
+    for gateway in {_bits(text) for route in by_gateway for text in route.gateways}:
+        if gateway & _LINK_LOCAL[1] != _LINK_LOCAL[0]:
+            for _, route in prefixes.over(gateway):
+                behind.pop(route, None)
+    return behind
 
 
 def _inet_rank(route: Route) -> tuple[bool, int]:

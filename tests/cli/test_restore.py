@@ -70,9 +70,12 @@ def random_table(seed: int, locks: bool = True) -> list[str]:
             lines.append(f"route append {key} via 192.0.2.{10 + leg} {more}")
         key = f"2001:db8:{70 + number}::/48"
         more = told()
+        by_gateway = rng.choice(("first", "last", ""))  # not both: what is between legs is not listed
+        if by_gateway == "first":
+            lines.append(f"route append {key} via fe80::77 dev nld0 {more}")
         for device in rng.sample(devices, 3)[: rng.randint(2, 3)]:
             lines.append(f"route append {key} dev {device} {more}")
-        if rng.random() < 0.5:
+        if by_gateway == "last":
             lines.append(f"route append {key} via fe80::77 dev nld0 {more}")
     for number in some(2, 5):  # ECMP
         legs = " ".join(
