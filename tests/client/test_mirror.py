@@ -99,7 +99,8 @@ def test_a_mirror_over_a_restart(path: Path) -> None:
         mirror = Client(first.path).mirror()
         thread = threading.Thread(target=follow, args=(mirror,))
         thread.start()
-        until(lambda: mirror.connected)
+        until(lambda: len(seen) > 0)
+        assert mirror.connected
         assert [change["event"] for change in seen[0]] == ["new", "new"]
     until(lambda: not mirror.connected)
     assert len(mirror) == 2  # the copy stays what it was
