@@ -213,12 +213,12 @@ class AsyncConnections:
         try:
             while self._idle:
                 try:
-                    return await _begun(self._idle.pop(), frame)
+                    return await begun(self._idle.pop(), frame)
                 except NldError as error:
                     if isinstance(error.__cause__, BlockingIOError):
                         raise
                     # The daemon has closed it while nobody used it; this call was not taken.
-            return await _begun(await AsyncConnection.open(self._path, self._timeout), frame)
+            return await begun(await AsyncConnection.open(self._path, self._timeout), frame)
         except BaseException:
             self._turns.release()
             raise
@@ -255,7 +255,8 @@ class AsyncConnections:
         self._idle, self._turns = deque(), asyncio.Semaphore(AT_ONCE)
 
 
-async def _begun(connection: AsyncConnection, frame: bytes) -> AsyncConnection:
+async def begun(connection: AsyncConnection, frame: bytes) -> AsyncConnection:
+    """A connection on which this call was sent; it is closed when it could not be."""
     try:
         await connection.send(frame)
     except BaseException:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from nld.client.async_connection import AsyncConnection
+from nld.client.async_connection import AsyncConnection, begun
 from nld.client.protocol import Reply, patience
 from nld.errors import Misused, NoAnswer
 
@@ -91,12 +91,9 @@ class AsyncReplies(Generic[T]):
 
     async def _next(self) -> Reply:
         if self._connection is None:
-            connection = await AsyncConnection.open(self._path, self._connect_timeout)
-            try:
-                await connection.send(self._frame)
-            except BaseException:
-                connection.close()
-                raise
+            connection = await begun(
+                await AsyncConnection.open(self._path, self._connect_timeout), self._frame
+            )
             connection.patience(self._timeout)
             self._connection = connection
             if self._ended:

@@ -201,12 +201,12 @@ class Connections:
             self._process, self._idle = os.getpid(), deque()
         while (connection := self._kept()) is not None:
             try:
-                return _begun(connection, frame)
+                return begun(connection, frame)
             except NldError as error:
                 if isinstance(error.__cause__, BlockingIOError):
                     raise
                 # The daemon has closed it while nobody used it; this call was not taken.
-        return _begun(Connection.open(self._path, self._timeout), frame)
+        return begun(Connection.open(self._path, self._timeout), frame)
 
     def keep(self, connection: Connection) -> None:
         """Take a connection whose calls are all answered; what came behind would answer the next call."""
@@ -231,7 +231,8 @@ class Connections:
             return None
 
 
-def _begun(connection: Connection, frame: bytes) -> Connection:
+def begun(connection: Connection, frame: bytes) -> Connection:
+    """A connection on which this call was sent; it is closed when it could not be."""
     try:
         connection.send(frame)
     except BaseException:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from nld.client.connection import Connection
+from nld.client.connection import Connection, begun
 from nld.client.protocol import Reply, patience
 from nld.errors import Misused, NoAnswer
 
@@ -88,12 +88,7 @@ class Replies(Generic[T]):
 
     def _next(self) -> Reply:
         if self._connection is None:
-            connection = Connection.open(self._path, self._connect_timeout)
-            try:
-                connection.send(self._frame)
-            except BaseException:
-                connection.close()
-                raise
+            connection = begun(Connection.open(self._path, self._connect_timeout), self._frame)
             connection.patience(self._timeout)
             self._connection = connection
             if self._ended:

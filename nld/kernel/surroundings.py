@@ -223,13 +223,12 @@ class Surroundings:
         """A setting of a device changed, or of all: whether its next hops are dead without a carrier."""
         if netconf.ignore_linkdown is None or netconf.forwarding is not None:
             return  # something else; or a device is new, and has no routes yet
-        index = netconf.index
-        for number in self.links if index == netconf_message.ALL else [index] if index in self.links else ():
-            link = self.links[number]
-            if link.up and not link.flags & LinkFlag.LOWER_UP:
+        for index, link in self.links.items():
+            concerned = netconf.index in {index, netconf_message.ALL}
+            if concerned and link.up and not link.flags & LinkFlag.LOWER_UP:
                 set_to = netconf.ignore_linkdown
-                cause = f"ignore_routes_with_linkdown of {self.name(number)} was set to {set_to}"
-                yield Suspicion(cause, number, family=netconf.family)
+                cause = f"ignore_routes_with_linkdown of {self.name(index)} was set to {set_to}"
+                yield Suspicion(cause, index, family=netconf.family)
 
     def _device(self, cause: str, index: int, *, vague: bool = False) -> Suspicion:
         """Whatever goes out by this device."""

@@ -17,12 +17,6 @@ MANY = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(12_000)]
 FAILING = [5, 11_990, 11_995]
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
 @pytest.fixture
 def place(shared: Stand) -> Iterator[Stand]:
     """Somebody else has three of the many."""

@@ -18,12 +18,6 @@ MANY = 1500
 """More than are written at once."""
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
 @pytest.fixture
 def client(shared: Stand) -> Iterator[Client]:
     with Client(shared.socket, timeout=300) as made:

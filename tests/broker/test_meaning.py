@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import permutations
 from typing import Any
@@ -27,26 +26,6 @@ GATEWAYS = {
     V6: ("2001:db8::2", "2001:db8::3", "2001:db8:0:1::2"),
 }
 FAMILIES = pytest.mark.parametrize("dst", list(GATEWAYS))
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
-@pytest.fixture
-def place(shared: Stand) -> Iterator[Stand]:
-    yield shared
-    for family in ("-4", "-6"):
-        for protocol in ("boot", "static", "131", "186"):
-            shared.ip(f"{family} route flush table all proto {protocol}", check=False)
-
-
-@pytest.fixture
-def client(place: Stand) -> Iterator[Client]:
-    with Client(place.socket, timeout=300) as made:
-        yield made
 
 
 def there(place: Stand) -> list[dict[str, Any]]:

@@ -118,20 +118,6 @@ GATEWAYS = {"10.0.0.0/16": ("192.0.2.2", "192.0.2.3"), "2001:db8:8::/48": ("2001
 FAMILIES = pytest.mark.parametrize("dst", list(GATEWAYS))
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
-@pytest.fixture
-def place(shared: Stand) -> Iterator[Stand]:
-    yield shared
-    for family in ("-4", "-6"):
-        for protocol in ("static", "bird", "131"):
-            shared.ip(f"{family} route flush table all proto {protocol}", check=False)
-
-
 @pytest.fixture
 def client(place: Stand) -> Iterator[Client]:
     with Client(place.socket, timeout=300) as made:

@@ -48,12 +48,6 @@ def six(*numbers: int) -> set[str]:
     return {f"2001:db8:{number}::/48" for number in numbers}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
 @pytest.fixture
 def place(shared: Stand) -> Iterator[Stand]:
     for line in (*OBJECTS, "-6 nexthop add id 8 blackhole", *ROUTES):

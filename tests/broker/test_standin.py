@@ -49,12 +49,6 @@ def place(shared: Stand) -> Iterator[Stand]:
             shared.ip(f"{family} route flush table all proto {protocol}", check=False)
 
 
-@pytest.fixture
-def client(place: Stand) -> Iterator[Client]:
-    with Client(place.socket, timeout=300) as made:
-        yield made
-
-
 def there(place: Stand, dst: str) -> list[tuple[Any, ...]]:
     return [
         (

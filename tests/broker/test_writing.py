@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,27 +28,6 @@ GATEWAYS = {
 }
 UNLIKE = 300
 FAMILIES = pytest.mark.parametrize("dst", list(GATEWAYS))
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    with Stand() as made:
-        yield made
-
-
-@pytest.fixture
-def place(shared: Stand) -> Iterator[Stand]:
-    """The same stand for all, with an empty table."""
-    yield shared
-    for family in ("-4", "-6"):
-        for protocol in ("boot", "static", "131", "186"):
-            shared.ip(f"{family} route flush table all proto {protocol}", check=False)
-
-
-@pytest.fixture
-def client(place: Stand) -> Iterator[Client]:
-    with Client(place.socket, timeout=300) as made:
-        yield made
 
 
 def there(place: Stand, dst: str) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+import pytest
+
 from .wire import Socket, command, enter
 
 LINK = "via0"
@@ -118,3 +120,11 @@ class Hosts:
         found = json.loads(self.run("router", f"ip -d -s -j link show {LINK}").stdout)
         assert isinstance(found, list)
         return dict(found[0])
+
+
+@pytest.fixture
+def hosts(module: None) -> Iterator[Hosts]:
+    """The hosts, with the device made."""
+    with Hosts() as made:
+        made.make_link()
+        yield made

@@ -8,16 +8,15 @@ import select
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from .hosts import FAMILIES, FAR, GATE, LINK, TARGET, Hosts, inside
+from .hosts import FAMILIES, FAR, GATE, LINK, TARGET, Hosts, hosts, inside
 from .loaded import load, module, unload
 from .wire import Socket, Stats, Type, command, nexthops
 
-__all__ = ["module"]
+__all__ = ["hosts", "module"]
 
 PORT = 7000
 FLOWS = int(os.environ.get("NLD_FLOWS", "2500"))
@@ -28,14 +27,6 @@ _SOCKET = {4: socket.AF_INET, 6: socket.AF_INET6}
 # for the other.
 pytestmark = pytest.mark.machine("6.12")
 families = pytest.mark.parametrize("family", FAMILIES)
-
-
-@pytest.fixture
-def hosts(module: None) -> Iterator[Hosts]:
-    """The hosts, with the device made."""
-    with Hosts() as made:
-        made.make_link()
-        yield made
 
 
 def udp(host: str, family: int, port: int = 0) -> socket.socket:

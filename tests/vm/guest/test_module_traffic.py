@@ -25,12 +25,12 @@ import pytest
 
 from nld.client import Client
 
-from .hosts import FAMILIES, FAR, GATE, LINK, TABLE, TARGET, Hosts, inside
+from .hosts import FAMILIES, FAR, GATE, LINK, TABLE, TARGET, Hosts, hosts, inside
 from .loaded import module, program
 from .service import daemon
 from .wire import CREATE, Msg, Socket, Type, body
 
-__all__ = ["module"]
+__all__ = ["hosts", "module"]
 
 SECONDS = float(os.environ.get("NLD_SECONDS", "3"))
 ROUNDS = int(os.environ.get("NLD_ROUNDS", "1"))
@@ -47,14 +47,6 @@ PLAIN_TARGET = {4: "203.0.113.7", 6: "2001:db8:200::7"}
 
 pytestmark = pytest.mark.machine("6.12", timeout=900)
 families = pytest.mark.parametrize("family", FAMILIES)
-
-
-@pytest.fixture
-def hosts(module: None) -> Iterator[Hosts]:
-    """The hosts, with the device made."""
-    with Hosts() as made:
-        made.make_link()
-        yield made
 
 
 # -- streams while the table changes
