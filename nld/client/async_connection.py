@@ -24,7 +24,7 @@ READ_BYTES = 128 * 1024
 """Bytes asked of the socket at a time: about one batch of a list."""
 AT_ONCE = 16
 """Calls that a client has under way at the same time; others wait for their turn."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01
 """Seconds between attempts to connect while the queue of listen(2) is full (poll(2) does not tell)."""
 
 pause = asyncio.sleep

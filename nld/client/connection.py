@@ -24,8 +24,6 @@ from nld.errors import ConnectionFailed, Misused, NldError, ProtocolBroken
 
 READ_BYTES = 128 * 1024
 """Bytes asked of the socket at a time: about one batch of a list."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
-"""Seconds between attempts to connect while the queue of listen(2) is full (poll(2) does not tell)."""
 KEPT = 64
 """Connections that wait for a next call; one for each thread that calls at the same time."""
 
@@ -65,20 +63,15 @@ class Connection:
         self._wait(timeout)
 
     def _connect(self) -> None:
-        """Not left to a connect(2) that waits: Python takes one that a signal interrupts for done."""
-        self._socket.setblocking(False)
+        """Wait in the kernel for room in the queue: those who wait there come before those who ask again."""
         end = None if self.timeout is None else time.monotonic() + self.timeout
-        wait = FIRST_PAUSE
         while True:
-            try:
-                self._socket.connect(self.path)
-                break
-            except BlockingIOError:
-                if end is not None and time.monotonic() + wait > end:
-                    raise
-                pause(wait)
-                wait = min(2 * wait, LONGEST_PAUSE)
-        self._socket.setblocking(True)
+            self._wait(self.timeout if end is None else max(0.0, end - time.monotonic()))
+            self._socket.connect(self.path)
+            # Python takes a connect(2) that a signal has interrupted for one that goes on and is done.
+            with contextlib.suppress(OSError):
+                self._socket.getpeername()
+                return
 
     @classmethod
     def open(cls, path: str, timeout: float | None) -> Connection:

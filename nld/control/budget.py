@@ -4,8 +4,9 @@ One budget for all of it: messages half sent, large calls under way, replies not
 user and not for each connection, and those who may write have a part of it that others cannot take:
 
 * connections: the last of them are kept for those who may write;
-* bytes: those who only read have a share of the whole.  When it is used up, or the whole is, one connection
-  pays with its life: the largest holder of the user that holds most, and among those who only read first.
+* bytes: those who only read have a share of the whole.  While it is used up, or the whole is, a user has one
+  large call under way at a time.  When it is still too much, one connection pays with its life: the largest
+  holder of the user that holds most, and among those who only read first.
 
 So a crowd of one user never costs another user anything, and a crowd of many never costs those who write.
 
@@ -68,19 +69,33 @@ class Limits:
 K = TypeVar("K")
 
 
+class _Held(dict[K, int]):
+    """What each of one user's connections counts for, those that may write or those that may not."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def count(self, connection: K, size: int) -> int:
+        """Count a connection for so much from now on; how much more that is."""
+        more = size - self.pop(connection, 0)
+        if size:
+            self[connection] = size
+        self.total += more
+        return more
+
+
 @dataclass(slots=True)
 class _User(Generic[K]):
-    """One uid's connections. ``readers``: those that may not write; ``holders``, ``takers``: bytes."""
+    """One uid's connections. ``taken``: bytes of ``takers``."""
 
     connections: int = 0
-    held: int = 0
-    readers_held: int = 0
     taken: int = 0
     holders: dict[K, int] = field(default_factory=dict)
     takers: dict[K, int] = field(default_factory=dict)
-
-    def counted(self, connection: K) -> int:
-        return max(self.holders.get(connection, 0), self.takers.get(connection, 0))
+    readers: _Held[K] = field(default_factory=_Held)
+    writers: _Held[K] = field(default_factory=_Held)
 
 
 class Budget(Generic[K]):
@@ -140,28 +155,26 @@ class Budget(Generic[K]):
             return
         uid, writes = self._in[connection]
         user = self._users[uid]
-        before = user.counted(connection)
         if size:
             user.holders[connection] = size
         else:
             user.holders.pop(connection, None)
-        self._count(user, writes, user.counted(connection) - before)
+        self._count(user, connection, writes)
 
     def take(self, connection: K, size: int) -> bool:
         """Let a connection's call hold ``size`` bytes, if its user may have so much under way.
 
-        A user without any may have one of whatever size.
+        A user without any may have one of whatever size, even if another must go for it.
         """
         if connection not in self._in:
             return True
         uid, writes = self._in[connection]
         user = self._users[uid]
-        if user.taken and user.taken + size > self.limits.uid_bytes:
+        if user.taken and (user.taken + size > self.limits.uid_bytes or self._full(size, writes)):
             return False
-        before = user.counted(connection)
         user.taken += size
         user.takers[connection] = user.takers.get(connection, 0) + size
-        self._count(user, writes, user.counted(connection) - before)
+        self._count(user, connection, writes)
         return True
 
     def give(self, connection: K) -> None:
@@ -171,9 +184,8 @@ class Budget(Generic[K]):
             return
         uid, writes = entry
         user = self._users[uid]
-        before = user.counted(connection)
         user.taken -= user.takers.pop(connection, 0)
-        self._count(user, writes, user.counted(connection) - before)
+        self._count(user, connection, writes)
 
     def takers(self, uid: int) -> tuple[K, ...]:
         """The connections of a user with a large call under way, those first that have had it longest."""
@@ -188,17 +200,26 @@ class Budget(Generic[K]):
             return self._largest(readers_only=self._readers_held > 0)
         return None
 
-    def _count(self, user: _User[K], writes: bool, more: int) -> None:
+    def _full(self, size: int, writes: bool) -> bool:
+        """Whether so much more is too much in all."""
+        limits = self.limits
+        return self.held + size > limits.partial_bytes or (
+            not writes and self._readers_held + size > limits.reader_bytes
+        )
+
+    def _count(self, user: _User[K], connection: K, writes: bool) -> None:
+        size = max(user.holders.get(connection, 0), user.takers.get(connection, 0))
+        more = (user.writers if writes else user.readers).count(connection, size)
         self.held += more
-        user.held += more
         if not writes:
             self._readers_held += more
-            user.readers_held += more
 
     def _largest(self, readers_only: bool) -> K:
         if readers_only:
-            user = max(self._users.values(), key=lambda user: user.readers_held)
-        else:
-            user = max(self._users.values(), key=lambda user: user.held)
-        holders = (*user.holders, *user.takers)
-        return max((one for one in holders if not (readers_only and self._in[one][1])), key=user.counted)
+            held = max((user.readers for user in self._users.values()), key=lambda held: held.total)
+            return max(held, key=held.__getitem__)
+        user = max(self._users.values(), key=lambda user: user.readers.total + user.writers.total)
+        return max(
+            (max(held, key=held.__getitem__) for held in (user.readers, user.writers) if held),
+            key=lambda one: user.readers.get(one, 0) or user.writers[one],
+        )

@@ -5,8 +5,8 @@ looked at when its user has a turn (``turns.py``), a call that holds much runs w
 (``room.py``).
 
 Flow control in both directions.  Input: while something runs or waits at most ``READ_AHEAD`` bytes and one
-read are taken from the socket.  Output: no frame is looked at and no stream is advanced while the transport
-holds more than ``WRITE_AHEAD`` bytes that the peer has not read.
+read are taken from the socket.  Output: no frame is looked at and no stream is advanced while more than
+``WRITE_AHEAD`` bytes are held that the peer has not read (``output.py``).
 
 The end.  A peer that shuts its end down is answered whatever it sent before that, but for a stream without
 end, which then ends and is not begun.  One that hangs up is told nothing more: what only reads ends, and is
@@ -20,15 +20,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 import types
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nld.broker.pacing import Pause
 from nld.control.frame import FrameDecoder, FrameTooLongError
 from nld.control.intake import Ask
 from nld.control.interface import Call, Method, RefusalError, Stream
+from nld.control.output import Output
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.control.state import RUNNING, End, State, Step
 from nld.errors import LimitExceeded, NldError
@@ -46,12 +48,12 @@ PROMPT_BYTES = 4096
 one that may take its time."""
 
 
-class Connection(asyncio.Protocol):
-    """The server's end of one connection. Made by ``Server``, which knows its peer."""
+class Connection:
+    """The server's end of one connection. Made by ``Server``, which knows its peer, and then begun."""
 
     __slots__ = (
-        "_answered", "_asks", "_decoder", "_descriptor", "_end", "_eof", "_held", "_reading", "_server",
-        "_since", "_state", "_task", "_transport", "_uid", "_writable", "_writes", "peer",
+        "_answered", "_asks", "_decoder", "_descriptor", "_end", "_eof", "_held", "_output", "_reading",
+        "_server", "_since", "_state", "_task", "_uid", "_writable", "_writes", "peer",
     )  # fmt: skip
 
     def __init__(self, server: Server, peer: Peer, *, writes: bool) -> None:
@@ -69,34 +71,22 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._held = 0
         self._descriptor = -1
-        self._asks: Ask | None = None
-        self._transport: asyncio.Transport | None = None
+        self._asks = Ask.NOTHING, False
+        self._output: Output | None = None
         self._uid = peer.uid
         self.peer = peer
 
     def __repr__(self) -> str:
         return f"<{self._state.value}, its end is {self._end.name.lower()}, of {self.peer}>"
 
-    # -- what the transport calls
+    def begin(self, accepted: socket.socket) -> None:
+        """Take the connected socket, which belongs to the connection unless this raises OSError."""
+        self._descriptor = accepted.fileno()
+        self._asks = Ask.INPUT, False
+        self._server.intakes.ask(self._uid, self._descriptor, self, Ask.INPUT, output=False)
+        self._output = Output(accepted)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport, unless the server has stopped meanwhile."""
-        made = self._transport = cast(asyncio.Transport, transport)
-        if self._state is State.CLOSED:
-            made.abort()
-            return
-        self._descriptor = transport.get_extra_info("socket").fileno()
-        made.set_write_buffer_limits(high=WRITE_AHEAD)
-        self._server.loop.call_soon(self.take_in)  # the transport begins to read when this returns
-
-    def take_in(self) -> None:
-        """Have the intake read from now on, and not the transport."""
-        transport = self._transport
-        if transport is not None and self._asks is None and not transport.is_closing():
-            transport.pause_reading()
-            over = self._eof or self._state is State.ENDING
-            self._asks = Ask.HANGUP if over else Ask.INPUT if self._reading else Ask.END
-            self._server.intakes.ask(self._uid, self._descriptor, self, self._asks)
+    # -- what the intake calls
 
     def data_received(self, data: bytes) -> None:
         """Keep the input; look at it now when nothing runs and there is time."""
@@ -120,42 +110,27 @@ class Connection(asyncio.Protocol):
             self._decoder.feed(data)
         self._account()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         """The peer will send nothing more."""
         self._eof = True
         self._shut()
         if self._state is State.IDLE and self._writable is None:
             self._defer()
         self._ask(Ask.HANGUP)
-        return True
 
-    def pause_writing(self) -> None:
-        """The peer does not read: produce nothing more."""
-        self._writable = asyncio.Event()
-        self._account()
-
-    def resume_writing(self) -> None:
-        """The peer has read: go on."""
-        writable, self._writable = self._writable, None
-        if writable is not None:
-            writable.set()
-        self._account()
-        self._next()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the peer. What only reads ends; a call that may change something is left to finish."""
-        self._end = End.GONE
-        self._decoder.discard()
-        self._cancel()
-        self._step("close")
-        if self._asks is not None:
-            self._asks = None
-            self._server.intakes.forget(self._uid, self._descriptor)
-        self._server.leave(self)
-        if self._writable is not None:
-            self._writable.set()
-
-    # -- what the server and its parts call
+    def output_ready(self) -> None:
+        """The peer has read: send what is held, and go on."""
+        output = self._output
+        if output is None:
+            return
+        try:
+            output.flush()
+        except OSError:
+            self._unread(output)
+            return
+        self._sent()
+        if output.held <= WRITE_AHEAD // 4:
+            self._go_on()
 
     def input_ends(self) -> None:
         """The peer will send nothing more; not all that it sent is read yet."""
@@ -170,16 +145,17 @@ class Connection(asyncio.Protocol):
             return True
         if unread:
             return False
-        self._end = End.GONE
+        if self._output is not None:
+            self._unread(self._output)
         self._ask(Ask.NOTHING)
-        self._cancel()
         return True
+
+    # -- what the server and its parts call
 
     @property
     def held(self) -> int:
         """Bytes held for this peer: input that is not a running call, and output that it has not read."""
-        written = 0 if self._transport is None else self._transport.get_write_buffer_size()
-        return self._decoder.pending + written
+        return self._decoder.pending + (0 if self._output is None else self._output.held)
 
     @property
     def stalled(self) -> bool:
@@ -210,15 +186,15 @@ class Connection(asyncio.Protocol):
             self._cancel()
         self._step("close")
         self._ask(Ask.HANGUP)
-        if self._state is State.CLOSED and self._transport is not None:
-            self._transport.close()
+        if self._state is State.CLOSED:
+            self._flushed()
         return self._task
 
     def abort(self) -> None:
-        """Close now, without flushing."""
-        self._ask(Ask.NOTHING)
-        if self._transport is not None:
-            self._transport.abort()
+        """Close now; what the peer has not read is lost."""
+        if self._output is not None:
+            self._output.discard()
+            self._over()
 
     # -- calls
 
@@ -355,14 +331,14 @@ class Connection(asyncio.Protocol):
         replies = method.handler(self.peer, call.parameters)
         end: Step = "done"
         try:
-            await server.room.take(self, size)
-            await server.turns.turn(uid)
+            await self._room(size)
             async for reply in replies:
                 if isinstance(reply, Pause):
                     if reply.until is not None:
                         server.room.give(self)
                         await reply.until()
-                        await server.room.take(self, size)
+                        await self._room(size)
+                        continue
                 else:
                     if not call.oneway:
                         self._write(encode_reply(reply, continues=not method.single))
@@ -385,6 +361,12 @@ class Connection(asyncio.Protocol):
             server.room.give(self)
             self._done(end)
 
+    async def _room(self, size: int) -> None:
+        """Wait for room, and then for a turn."""
+        await self._server.room.take(self, size)
+        await self._server.turns.turn(self._uid)
+        self._server.relieve()
+
     def _done(self, step: Step) -> None:
         self._task = None
         self._step(step)
@@ -398,8 +380,43 @@ class Connection(asyncio.Protocol):
 
     def _write(self, frame: bytes) -> None:
         """Send a frame, unless nobody will read it."""
-        if self._end is not End.GONE and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame)
+        output = self._output
+        if output is None or self._end is End.GONE:
+            return
+        try:
+            output.write(frame)
+        except OSError:
+            self._unread(output)
+            return
+        if output.held:
+            self._sent()
+            if output.held > WRITE_AHEAD and self._writable is None:
+                self._writable = asyncio.Event()
+                self._account()
+
+    def _sent(self) -> None:
+        """As much as goes was sent; the intake tells when more does."""
+        self._ask(self._asks[0])
+        self._flushed()
+
+    def _unread(self, output: Output) -> None:
+        """Nobody reads what is sent. What may change something is done all the same."""
+        self._end = End.GONE
+        output.discard()
+        if not self._writes or self._state is State.CLOSED:
+            self._over()
+            return
+        self._ask(self._asks[0])
+        self._cancel()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The peer is not waited for any more."""
+        writable, self._writable = self._writable, None
+        if writable is not None:
+            writable.set()
+            self._account()
+            self._next()
 
     def _shut(self) -> None:
         """The peer's input ends somewhere; a stream without end does now."""
@@ -427,9 +444,29 @@ class Connection(asyncio.Protocol):
         self._decoder.discard()
         self._step("close")
         self._ask(Ask.HANGUP)
-        if self._transport is not None:
-            self._transport.close()
+        self._flushed()
         self._account()
+
+    def _flushed(self) -> None:
+        """It is over as soon as the peer has got everything."""
+        output = self._output
+        if self._state is State.CLOSED and output is not None and not output.held:
+            self._over()
+
+    def _over(self) -> None:
+        """Forget the peer. What only reads ends; a call that may change something is left to finish."""
+        output, self._output = self._output, None
+        if output is None:
+            return
+        self._server.intakes.forget(self._uid, self._descriptor)
+        output.close()
+        self._end = End.GONE
+        self._decoder.discard()
+        self._cancel()
+        self._step("close")
+        self._server.leave(self)
+        if self._writable is not None:
+            self._writable.set()
 
     def _account(self) -> None:
         """Tell the budget what is held, and stop or resume reading."""
@@ -454,9 +491,12 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, what: Ask) -> None:
         """Ask the intake for this from now on."""
-        if self._asks is not None and self._asks is not what:
-            self._asks = what
-            self._server.intakes.ask(self._uid, self._descriptor, self, what)
+        if self._output is None:
+            return
+        asks = what, self._output.held > 0
+        if asks != self._asks:
+            self._asks = asks
+            self._server.intakes.ask(self._uid, self._descriptor, self, what, output=asks[1])
 
 
 async def rest(begun: Coroutine[Any, Any, None], waits_for: Any) -> None:

@@ -1,8 +1,9 @@
-"""The intake: what peers send, and that they leave, taken in for a bounded time in each turn of the loop.
+"""The intake: what peers send, that they read and that they leave, taken in for a bounded time in each turn.
 
 An event loop hands over whatever has come, from everybody, before anything else happens: with four thousand
 connections that have sent two hundred kilobytes each, that takes half a second.  And it learns that a peer
-has gone by reading only; from a connection that waits for something nothing is read.
+has gone by reading only; from a connection that waits for something nothing is read.  So connections have no
+transport of the loop's, which would take ten times as long to make, too.
 
 So the connections of a user are in an epoll of their own, whose descriptor is one more in the event loop.
 From it some are taken in a turn, the others in those to come, in turns too; other users' are beside it.  A
@@ -45,10 +46,13 @@ class Ask(IntEnum):
 class Reader(Protocol):
     """Who is told."""
 
+    def output_ready(self) -> None:
+        """The socket has room for output again."""
+
     def data_received(self, data: bytes) -> None:
         """The peer has sent this."""
 
-    def eof_received(self) -> object:
+    def eof_received(self) -> None:
         """The peer will send nothing more, and all that it sent was handed over."""
 
     def input_ends(self) -> None:
@@ -78,14 +82,18 @@ class Intake:
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
-    def ask(self, descriptor: int, reader: Reader, what: Ask) -> None:
-        """Tell a connection of this from now on, and of nothing else."""
+    def ask(self, descriptor: int, reader: Reader, what: Ask, output: bool) -> None:
+        """Tell a connection of this from now on, and of nothing else.
+
+        ``output``  of room for output, too.
+        """
         known = descriptor in self._readers
-        self._readers[descriptor] = reader, what
+        mask = what | select.EPOLLOUT if output else what
         if known:
-            self._epoll.modify(descriptor, what)
+            self._epoll.modify(descriptor, mask)
         else:
-            self._epoll.register(descriptor, what)
+            self._epoll.register(descriptor, mask)
+        self._readers[descriptor] = reader, what
 
     def forget(self, descriptor: int) -> None:
         """Tell this one no more; nothing happens when it is not known."""
@@ -99,15 +107,22 @@ class Intake:
             reader, what = self._readers.get(descriptor, (None, Ask.NOTHING))
             if reader is None:  # one before it has closed it
                 continue
-            gone = events & (select.EPOLLHUP | select.EPOLLERR)
-            if gone and reader.hung_up(unread=what is Ask.INPUT):
-                pass
-            elif what is Ask.INPUT:
-                self._read(descriptor, reader)
-            else:
-                reader.input_ends()
+            self._tell(descriptor, reader, what, events)
             if time.monotonic() >= end:
                 return  # the others are told of again
+
+    def _tell(self, descriptor: int, reader: Reader, what: Ask, events: int) -> None:
+        gone = events & (select.EPOLLHUP | select.EPOLLERR)
+        if gone and reader.hung_up(unread=what is Ask.INPUT):
+            return
+        if events & select.EPOLLOUT:
+            reader.output_ready()
+            if events == select.EPOLLOUT or descriptor not in self._readers:
+                return
+        if what is Ask.INPUT:
+            self._read(descriptor, reader)
+        else:
+            reader.input_ends()
 
     @staticmethod
     def _read(descriptor: int, reader: Reader) -> None:
@@ -135,21 +150,27 @@ class Intakes:
         while self._intakes:
             self._intakes.popitem()[1].close()
 
-    def ask(self, uid: int, descriptor: int, reader: Reader, what: Ask) -> None:
-        """As :meth:`Intake.ask`."""
+    def ask(self, uid: int, descriptor: int, reader: Reader, what: Ask, output: bool) -> None:
+        """As :meth:`Intake.ask`. Raises OSError when the kernel has no room for another one."""
         if what is Ask.NOTHING:
             self.forget(uid, descriptor)
             return
         intake = self._intakes.get(uid)
         if intake is None:
             intake = self._intakes[uid] = Intake(self._loop)
-        intake.ask(descriptor, reader, what)
+        try:
+            intake.ask(descriptor, reader, what, output)
+        finally:
+            self._needless(uid, intake)
 
     def forget(self, uid: int, descriptor: int) -> None:
         """As :meth:`Intake.forget`."""
         intake = self._intakes.get(uid)
         if intake is not None:
             intake.forget(descriptor)
-            if not len(intake):
-                del self._intakes[uid]
-                intake.close()
+            self._needless(uid, intake)
+
+    def _needless(self, uid: int, intake: Intake) -> None:
+        if not len(intake):
+            del self._intakes[uid]
+            intake.close()

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nld.control.budget import Budget
@@ -29,17 +28,11 @@ PATIENCE = 2.0
 
 
 class Room:
-    """Gives out room for large calls.
+    """Gives out room for large calls."""
 
-    ``relieve``  called when more is held; it may close a connection.
-    """
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, budget: Budget[Connection], relieve: Callable[[], None]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, budget: Budget[Connection]) -> None:
         self._loop = loop
         self._budget = budget
-        self._relieve = relieve
         self._waiting: dict[int, deque[tuple[Connection, int, asyncio.Future[None]]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -49,17 +42,18 @@ class Room:
             self._timer.cancel()
 
     async def take(self, connection: Connection, size: int) -> None:
-        """Return when a call of this connection may hold so many bytes; :meth:`give` it back."""
+        """Return when a call of this connection may hold so many bytes; :meth:`give` it back.
+
+        What is held in all may be too much by then; that is seen to when the call has its turn.
+        """
         uid = connection.peer.uid
         if uid not in self._waiting and self._budget.take(connection, size):
-            self._relieve()
             return
         future = self._loop.create_future()
         self._waiting.setdefault(uid, deque()).append((connection, size, future))
         if self._timer is None:
             self._timer = self._loop.call_later(PATIENCE, self._impatient)
         await future
-        self._relieve()
 
     def give(self, connection: Connection) -> None:
         """The call is over, or has nothing to say. Nothing happens when it held nothing."""

@@ -15,15 +15,13 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from nld.control.budget import Budget, Limits
 from nld.control.bugs import Bugs
-from nld.control.connection import Connection, rest
+from nld.control.connection import Connection
 from nld.control.credentials import read_peer, with_unit
 from nld.control.door import Door
 from nld.control.intake import Intakes
@@ -152,7 +150,7 @@ class Server:
         self.linger = Linger(self.loop)
         self.turns = Turns(self.loop)
         self.intakes = Intakes(self.loop)
-        self.room = Room(self.loop, self._budget, self.relieve)
+        self.room = Room(self.loop, self._budget)
         name = listener.getsockname()
         if unlink and isinstance(name, str) and name:
             path = Path(name)
@@ -189,7 +187,7 @@ class Server:
     # -- connections come
 
     def _admit(self, accepted: socket.socket) -> None:
-        """Let a peer in, or tell it why not; what takes longer waits for its user's turn."""
+        """Let a peer in, or tell it why not."""
         try:
             peer = read_peer(accepted)
         except OSError:  # it is gone already
@@ -206,29 +204,9 @@ class Server:
                 accepted.send(encode_error(error))
             accepted.close()
             return
-        if self.turns.free(peer.uid):
-            self._set_up(connection, accepted)
-            self.turns.worked()
-        else:
-            self.turns.soon(peer.uid, partial(self._set_up, connection, accepted))
-
-    def _set_up(self, connection: Connection, accepted: socket.socket) -> None:
-        # Begun at once, so that it is done within the turn that was given for it.
-        making: Any = self.loop.connect_accepted_socket(lambda: connection, accepted)
         try:
-            waits_for = making.send(None)
+            connection.begin(accepted)
         except OSError:  # no memory for it
-            accepted.close()
-            self._budget.leave(connection)
-            return
-        # Behind connection_made, and before the loop looks for input: the transport would read all that is
-        # there of each who has come.
-        self.loop.call_soon(connection.take_in)
-        made = self.loop.create_task(rest(making, waits_for))
-        made.add_done_callback(partial(self._was_set_up, connection, accepted))
-
-    def _was_set_up(self, connection: Connection, accepted: socket.socket, made: asyncio.Task[Any]) -> None:
-        if made.cancelled() or made.exception() is not None:
             accepted.close()
             self._budget.leave(connection)
 

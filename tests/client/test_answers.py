@@ -340,6 +340,31 @@ def test_a_full_queue_is_waited_for(full: tuple[socket.socket, str]) -> None:
     assert asked == [{"version": "1"}]
 
 
+def test_a_signal_while_a_full_queue_is_waited_for(full: tuple[socket.socket, str]) -> None:
+    """Its handler returns, so that the wait goes on; the third one makes room."""
+    listener, path = full
+    handled: list[int] = []
+    server = threading.Thread(target=answer_all, args=(listener, 1))
+
+    def handle(number: int, frame: object) -> None:
+        handled.append(number)
+        if len(handled) == 3:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            listener.accept()[0].close()
+            server.start()
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        with Client(path) as client:
+            assert client.status() == {"version": "1"}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    server.join(30)
+    assert len(handled) == 3
+
+
 async def test_a_full_queue_is_waited_for_by_asyncio(full: tuple[socket.socket, str]) -> None:
     listener, path = full
     async with AsyncClient(path) as client:

@@ -140,6 +140,22 @@ def test_what_is_under_way_is_bounded_for_each_uid() -> None:
     assert budget.takers(1001) == ()
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_while_too_much_is_held_a_user_has_one_call_under_way(writes: bool) -> None:
+    limits = Limits(partial_bytes=100, reader_bytes=50, uid_bytes=40)
+    budget: Budget[str] = Budget(limits)
+    whole = limits.partial_bytes if writes else limits.reader_bytes
+    budget.enter("crowd", 1, writes=writes)
+    for name in ("one", "two"):
+        budget.enter(name, 2, writes=writes)
+    budget.hold("crowd", whole)
+    assert budget.take("one", 10)  # the crowd pays for it
+    assert budget.victim() == "crowd"
+    assert not budget.take("two", 10)
+    budget.leave("crowd")
+    assert budget.take("two", 10)
+
+
 def test_who_is_not_in_holds_nothing() -> None:
     budget: Budget[int] = Budget(Limits(partial_bytes=1))
     budget.hold(1, 100)

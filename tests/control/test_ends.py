@@ -71,6 +71,21 @@ async def test_calls_that_want_no_answer_are_done_although_nobody_waits(tmp_path
         await until(lambda: server.connections == 0)
 
 
+@pytest.mark.parametrize("count", [1, 50, 3000])
+async def test_calls_of_one_who_hangs_up_are_done_although_their_answers_go_nowhere(
+    tmp_path: Path, count: int
+) -> None:
+    """Those behind the first answer that nobody takes, too."""
+    broker = StubBroker()
+    server = serve(broker)
+    async with running(server, tmp_path / "s") as path:
+        with connected(path) as one:
+            calls = b"".join(add(number) for number in range(count))
+            await asyncio.get_running_loop().sock_sendall(one, calls)
+        await until(lambda: server.connections == 0)
+    assert len(broker.routes) == count
+
+
 async def quiet(server: Server, broker: StubBroker, begun: int) -> None:
     """Every connection and stream has gone."""
     await until(lambda: server.connections == 0)
