@@ -51,12 +51,13 @@ class Stand:
 
     ``links``      how many nld0.. it has.
     ``log_level``  the least severe entry of the daemon's log that is shown.
+    ``daemon``     the program that is the daemon; None: nld's.
     """
 
-    def __init__(self, links: int = 2, log_level: str = "error") -> None:
+    def __init__(self, links: int = 2, log_level: str = "error", daemon: Sequence[str] | None = None) -> None:
         program = (
             "import sys; from nld.sandbox import main; "
-            f"sys.exit(main({links}, sys.argv[1:], log_level={log_level!r}))"
+            f"sys.exit(main({links}, sys.argv[1:], daemon={daemon!r}, log_level={log_level!r}))"
         )
         root = str(Path(__file__).parents[1])
         self._process = subprocess.Popen(

@@ -348,6 +348,18 @@ class Config(Section):
             "an absolute path of at most 107 bytes",
         ),
     ] = "/run/nld/io.nld"
+    busy_poll: Annotated[
+        int,
+        Field(ge=0, le=10_000),
+        Manual(
+            "How long the daemon stays awake after each answer and looks for the next call. Programs that"
+            " make one call after the other are answered sooner, at the cost of processor time; as the"
+            " kernel's net.core.busy_poll.",
+            "a whole number from 0 to 10000",
+            unit="microseconds",
+            zero="sleep at once",
+        ),
+    ] = 0
     log: LogConfig = LogConfig()
     kernel: KernelConfig = KernelConfig()
     limits: LimitsConfig = LimitsConfig()

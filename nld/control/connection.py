@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import time
 import types
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,7 @@ class Connection:
     """The server's end of one connection. Made by ``Server``, which knows its peer, and then begun."""
 
     __slots__ = (
-        "_answered", "_asks", "_decoder", "_descriptor", "_end", "_eof", "_held", "_output", "_reading",
+        "_asks", "_decoder", "_descriptor", "_end", "_eof", "_held", "_output", "_reading",
         "_server", "_since", "_state", "_task", "_uid", "_writable", "_writes", "peer",
     )  # fmt: skip
 
@@ -66,7 +65,6 @@ class Connection:
         self._eof = False
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
-        self._answered = -math.inf
         self._since = math.inf
         self._reading = True
         self._held = 0
@@ -251,10 +249,9 @@ class Connection:
             return
         self._step("write" if method.changes else "ask")
         if method.prompt and len(frame) <= PROMPT_BYTES:
-            came = time.monotonic()
             self._answer_at_once(call, method)
             if self._task is None:
-                self._answered = self._server.linger.answered(self._answered, came)
+                self._server.busy_poll.answered()
         else:
             self._task = self._server.loop.create_task(self._answer(call, method))
 

@@ -21,11 +21,11 @@ import structlog
 
 from nld.control.budget import Budget, Limits
 from nld.control.bugs import Bugs
+from nld.control.busy_poll import BusyPoll
 from nld.control.connection import Connection
 from nld.control.credentials import read_peer, with_unit
 from nld.control.door import Door
 from nld.control.intake import Intakes
-from nld.control.linger import Linger
 from nld.control.reply import encode_error
 from nld.control.room import Room
 from nld.control.service import Service
@@ -104,6 +104,7 @@ class Server:
     ``limits``    bounds; the defaults are those of sd-varlink.
     ``writes``    whether a peer may send messages of ``limits.message_bytes``; others are bounded by
                   ``limits.reader_message_bytes``. What a peer may *do* is decided by each method.
+    ``busy_poll``  microseconds that the loop stays awake after an answer.
     """
 
     def __init__(
@@ -112,16 +113,18 @@ class Server:
         limits: Limits | None = None,
         *,
         writes: Callable[[Peer], bool] = may_write,
+        busy_poll: int = 0,
     ) -> None:
         self.service = service
         self.limits = limits or Limits()
         self.bugs = Bugs()
         self.loop: asyncio.AbstractEventLoop
-        self.linger: Linger
+        self.busy_poll: BusyPoll
         self.turns: Turns
         self.intakes: Intakes
         self.room: Room
         self._writes = writes
+        self._polled = busy_poll
         self._budget: Budget[Connection] = Budget(self.limits)
         self._door: Door | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -147,7 +150,7 @@ class Server:
         The server owns the socket from here on.
         """
         self.loop = asyncio.get_running_loop()
-        self.linger = Linger(self.loop)
+        self.busy_poll = BusyPoll(self.loop, self._polled)
         self.turns = Turns(self.loop)
         self.intakes = Intakes(self.loop)
         self.room = Room(self.loop, self._budget)

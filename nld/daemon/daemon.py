@@ -106,7 +106,7 @@ class Daemon:
                 uid_bytes=config.limits.reader_bytes // 4,
                 message_seconds=config.limits.message_seconds,
             )
-            server = Server(service, limits, writes=self._may_write)
+            server = Server(service, limits, writes=self._may_write, busy_poll=config.busy_poll)
             listener, passed = self._listener()
             await server.start(listener, unlink=not passed)
             try:

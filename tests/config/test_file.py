@@ -24,7 +24,7 @@ def refusal(text: str | bytes) -> ConfigInvalid:
         (b"# fine\nx = '\xff'", 2, None, "not UTF-8"),
         ('sockte = "/x"', 1, "sockte", 'unknown key; did you mean "socket"?'),
         ("[lgo]", 1, "lgo", 'did you mean "log"?'),
-        ("zzz = 1", 1, "zzz", "allowed here: socket, log, kernel, limits, watch, policy"),
+        ("zzz = 1", 1, "zzz", "allowed here: socket, busy_poll, log, kernel, limits, watch, policy"),
         ("[log]\n\nlevel = 'loud'", 3, "log.level", "'loud' is not known; allowed: debug, info"),
         ("log.level = 'loud'", 1, "log.level", "debug, info, warning or error"),
         ("log = { level = 'loud' }", 1, "log.level", "debug, info, warning or error"),

@@ -1,16 +1,17 @@
-"""Only after a call that came a moment after the answer before it does the loop go round, for one moment."""
+"""After an answer the loop goes round without sleeping for as long as it is told to, and then sleeps."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
-from nld.control.linger import MOMENT, Linger
+from nld.control.busy_poll import BusyPoll
+
+MOMENT = 0.0002
 
 
 class Loop:
@@ -36,42 +37,32 @@ class Loop:
 def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
     made = Loop()
     monkeypatch.setattr(time, "monotonic", lambda: made.now)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     return made
 
 
-def lingering(loop: Loop) -> Linger:
-    return Linger(cast(asyncio.AbstractEventLoop, loop))
+def polling(loop: Loop, microseconds: int = 200) -> BusyPoll:
+    return BusyPoll(cast(asyncio.AbstractEventLoop, loop), microseconds)
 
 
-def test_nobody_waits_for_who_calls_now_and_then(loop: Loop) -> None:
-    linger = lingering(loop)
-    assert linger.answered(-float("inf"), loop.now) == loop.now
-    linger.answered(loop.now - 2 * MOMENT, loop.now)
+def test_by_default_the_loop_sleeps_at_once(loop: Loop) -> None:
+    polling(loop, 0).answered()
     assert loop.next == []
 
 
-def test_a_busy_peer_is_waited_for_one_moment(loop: Loop) -> None:
-    linger = lingering(loop)
-    linger.answered(loop.now - MOMENT / 2, loop.now)
+def test_it_stays_awake_for_that_long(loop: Loop) -> None:
+    polling(loop).answered()
     assert loop.turn(MOMENT / 4)
     assert loop.turn(MOMENT / 4)
     assert not loop.turn(MOMENT)
     assert not loop.turn(MOMENT)
 
 
-def test_each_answer_begins_the_moment_anew_and_only_once_around(loop: Loop) -> None:
-    linger = lingering(loop)
+def test_each_answer_begins_the_time_anew_and_only_once_around(loop: Loop) -> None:
+    poll = polling(loop)
     for _ in range(5):
-        linger.answered(loop.now - MOMENT / 2, loop.now)
+        poll.answered()
         assert len(loop.next) == 1
         assert loop.turn(MOMENT / 2)
     assert not loop.turn(MOMENT)
-    linger.answered(loop.now - MOMENT / 2, loop.now)
+    poll.answered()
     assert loop.turn(MOMENT / 2)
-
-
-def test_the_only_processor_is_left_to_the_peer(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3})
-    lingering(loop).answered(loop.now - MOMENT / 2, loop.now)
-    assert loop.next == []
