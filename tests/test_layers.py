@@ -5,7 +5,8 @@ A part may import the parts on its line below, and no others.  Imports for type 
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,6 @@ THIRD_PARTY: dict[str, set[str]] = {
     "structlog": {"log", "kernel", "broker", "rib", "control", "daemon"},
     "uvloop": {"daemon", "control"},
     "click": {"cli"},
-    "rich": {"cli"},
 }
 """Which parts may use which library: nld.netlink is the standard library's alone."""
 
@@ -96,6 +96,29 @@ def test_no_layer_reaches_up_or_sideways(path: Path) -> None:
         elif part not in THIRD_PARTY.get(top, {part}):
             breaches.append(f"{path.relative_to(ROOT)}:{line}: {part} may not use {top}")
     assert not breaches, "\n".join(breaches)
+
+
+def test_no_file_knows_another_in_a_circle() -> None:
+    """Each file can be read after those that it imports; imports for type checkers count."""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    files = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    before = {name: _imported(name, path, files) for name, path in files.items()}
+    try:
+        tuple(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def _imported(name: str, path: Path, files: Mapping[str, Path]) -> set[str]:
+    """The files of nld that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= below & files.keys() or {node.module}
+    return found & files.keys() - {name}
 
 
 def test_only_the_kernel_layer_opens_netlink_sockets() -> None:

@@ -40,17 +40,6 @@ def nld() -> None:
     """Linux routes, in the words of "ip route", through the nld daemon."""
 
 
-@nld.command(
-    "route", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
-)
-@click.argument("words", nargs=-1)
-def route_command(words: tuple[str, ...]) -> int:
-    """Change, list, look up and watch routes. See "nld route help" for examples."""
-    from nld.cli.main import main  # noqa: PLC0415
-
-    return main(["route", *words])
-
-
 @nld.command()
 @click.option(
     "--config",

@@ -1,24 +1,21 @@
-"""How far a long batch is: one line on the terminal, only when it takes longer than a second.
-
-rich draws it, and is imported at that moment only.  Nothing is shown when standard error is no terminal.
-"""
+"""How far a long batch is: one line on the terminal, only when it takes longer than a second."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from rich.status import Status
+from typing import IO, Self
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
 
+_ERASE = "\r\x1b[K"
+"""To the beginning of the line, and erase to its end (ECMA-48, EL)."""
+
 
 class Progress:
-    """Told the number of routes done so far; shows it with the speed.
+    """Shows the number of routes done so far, and the speed, if ``stream`` is a terminal.
 
     ``clock`` is for tests.
     """
@@ -28,7 +25,7 @@ class Progress:
         self._clock = clock
         self._start = clock()
         self._wanted = stream.isatty()
-        self._status: Status | None = None
+        self._shown = False
 
     def __enter__(self) -> Self:
         return self
@@ -41,18 +38,16 @@ class Progress:
     def show(self, done: int) -> None:
         """Show that ``done`` routes are done."""
         seconds = self._clock() - self._start
-        if not self._wanted or seconds < PATIENCE:
-            return
-        text = f"{done:,} routes, {done / seconds:,.0f} a second"
-        if self._status is None:
-            from rich.console import Console  # noqa: PLC0415 (imported when it is first shown)
-
-            self._status = Console(file=self._stream).status(text)
-            self._status.start()
-        self._status.update(text)
+        if self._wanted and seconds >= PATIENCE:
+            self._write(f"{_ERASE}{done:,} routes, {done / seconds:,.0f} a second")
+            self._shown = True
 
     def pause(self) -> None:
-        """Take the line off the terminal, so that something else can be printed."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        """Erase the line, so that something else can be printed."""
+        if self._shown:
+            self._write(_ERASE)
+            self._shown = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

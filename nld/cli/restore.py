@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nld.cli.complaint import complaint
-from nld.cli.restoration import Route, Routes, steps
+from nld.cli.restoration import steps
 from nld.cli.saved import Record
+from nld.cli.saved_route import SavedRoute, SavedRoutes
 from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
 from nld.names import Names
 
@@ -39,9 +40,9 @@ class Restored(NamedTuple):
 def restore(saved: Sequence[Record], present: Present, write: Write) -> Restored:
     """Put the records back. Raises NldError for what is not about one of them."""
     names = Names()
-    routes = Routes(names)
+    routes = SavedRoutes(names)
     aside: list[str] = []
-    wanted: list[Route] = []
+    wanted: list[SavedRoute] = []
     for record in saved:
         try:
             wanted.append(routes.of(record))
@@ -82,7 +83,9 @@ def _told(record: Record, write: Write) -> str:
     return ""
 
 
-def _present(wanted: Sequence[Route], present: Present, names: Names, made: Routes) -> Iterator[Route]:
+def _present(
+    wanted: Sequence[SavedRoute], present: Present, names: Names, made: SavedRoutes
+) -> Iterator[SavedRoute]:
     places = sorted({(route.family, route.place.table) for route in wanted})
     filters: list[dict[str, Any]] = [
         {"family": family, "table": names.tables.name(table)} for family, table in places
@@ -98,10 +101,10 @@ _COMPLAINTS = frozenset(kind("").name for kind in (InvalidRecord, DeviceNotFound
 
 
 def _blamed(
-    failures: Iterable[Mapping[str, Any]], sent: Sequence[Route], wanted: Sequence[Route]
-) -> set[Route]:
+    failures: Iterable[Mapping[str, Any]], sent: Sequence[SavedRoute], wanted: Sequence[SavedRoute]
+) -> set[SavedRoute]:
     """The routes that are to blame, and all by the same missing device: not every failure is told."""
-    out: set[Route] = set()
+    out: set[SavedRoute] = set()
     missing: list[set[str]] = []
     for failure in failures:
         index = failure.get("index")
@@ -112,7 +115,7 @@ def _blamed(
     return out | {route for route in wanted if missing and _devices(route) in missing}
 
 
-def _devices(route: Route) -> set[str]:
+def _devices(route: SavedRoute) -> set[str]:
     hops = (route.record, *route.record.get("nexthops", ()))
     return {hop["dev"] for hop in hops if hop.get("dev") is not None}
 

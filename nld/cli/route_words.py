@@ -19,6 +19,7 @@ from typing import Any
 from nld.cli import metric_words, names, values
 from nld.cli.encap_words import encap
 from nld.cli.line import REFUSED, Line, abbreviates
+from nld.cli.metric_words import MetricWords
 from nld.cli.values import INET, INET6, U8
 from nld.cli.vocabulary import TYPES, Word, choice, find, route_type
 from nld.device_name import LONGEST, name_of, size, spelled
@@ -41,7 +42,7 @@ class HelpWanted(Exception):
         self.topic = topic
 
 
-class RouteWords:
+class RouteWords(MetricWords):
     """Reads one route from a line whose position stands on the first word after the verb.
 
     After :meth:`read`: ``record`` is the route record, ``family`` ``inet`` or ``inet6``, ``spots`` the
@@ -49,13 +50,10 @@ class RouteWords:
     """
 
     def __init__(self, line: Line, family: str | None, *, deleting: bool) -> None:
-        self.line = line
+        super().__init__(line)
         self.family = family
         self.deleting = deleting
         self.record: dict[str, Any] = {}
-        self.spots: dict[str, int] = {}
-        self.metrics: dict[str, Any] = {}
-        self.locked: list[str] = []
         self.destination: values.Prefix | None = None
         self.place = ""
         self.target: dict[str, Any] = self.record
@@ -281,24 +279,6 @@ class RouteWords:
                 return
         raise self.line.refusal(f'ttl-propagate "{word}" is not known', expected="enabled or disabled",
                          candidates=("enabled", "disabled"))  # fmt: skip
-
-    # -- metrics
-
-    def metric(self, name: str, value: Any) -> None:
-        """Record one metric whose value stands at the position."""
-        self.metrics[name] = value
-        self.spots[f"metrics[0].{name}"] = self.line.at
-
-    def lockable(self, name: str, expected: str) -> None:
-        """Move to a metric's value, past the word ``lock`` if it is there."""
-        if self.line.argument(f"[lock] {expected}") == "lock":
-            self.lock(name)
-            self.line.argument(expected)
-
-    def lock(self, name: str) -> None:
-        """Mark a metric as locked."""
-        if name not in self.locked:
-            self.locked.append(name)
 
     # -- next hops
 

@@ -19,17 +19,14 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from nld.cli.saved_route import Place, SavedRoute
 from nld.cli.values import INET6
-
-if TYPE_CHECKING:
-    from nld.cli.restoration import Place, Route
 
 _LINK_LOCAL = 0xFE80 << 112, 0xFFC0 << 112
 
 
-def in_order(routes: Sequence[Route], direct: Iterable[Route]) -> list[Route]:
+def in_order(routes: Sequence[SavedRoute], direct: Iterable[SavedRoute]) -> list[SavedRoute]:
     """The routes in the order to write them; ``direct`` are there, and go by no gateway."""
     inet6 = [route for route in routes if route.family == INET6]
     inet = [route for route in routes if route.family != INET6]
@@ -40,10 +37,10 @@ def in_order(routes: Sequence[Route], direct: Iterable[Route]) -> list[Route]:
     return [*without, *_by_gateway(by_gateway, links), *behind, *sorted(inet, key=_inet_rank)]
 
 
-def _behind(routes: Sequence[Route], by_gateway: Sequence[Route]) -> dict[Route, None]:
+def _behind(routes: Sequence[SavedRoute], by_gateway: Sequence[SavedRoute]) -> dict[SavedRoute, None]:
     """Those by no gateway that stand behind one by a gateway at their place, and lead to no gateway."""
     places: set[Place] = set()
-    behind: dict[Route, None] = {}
+    behind: dict[SavedRoute, None] = {}
     for route in routes:
         place = route.place._replace(merging=False)
         if route.gateways:
@@ -58,19 +55,19 @@ def _behind(routes: Sequence[Route], by_gateway: Sequence[Route]) -> dict[Route,
     return behind
 
 
-def _inet_rank(route: Route) -> tuple[bool, int]:
+def _inet_rank(route: SavedRoute) -> tuple[bool, int]:
     record = route.record
     own = record.get("type") == "local" and record.get("prefsrc") in (None, record.get("dst"))
     return not own, -route.scope
 
 
-def _by_gateway(routes: Sequence[Route], links: Sequence[Route]) -> Iterator[Route]:
+def _by_gateway(routes: Sequence[SavedRoute], links: Sequence[SavedRoute]) -> Iterator[SavedRoute]:
     """Those by gateways, each behind those whose gateway it covers."""
     gateways = {route: set(map(_bits, route.gateways)) for route in routes}
     waiting: Counter[int] = Counter()  # routes by each gateway that are still to come
     for found in gateways.values():
         waiting.update(found)
-    covering: dict[Route, set[int]] = {}
+    covering: dict[SavedRoute, set[int]] = {}
     lead = _Prefixes(links)
     among = _Prefixes(routes)
     for gateway in waiting:
@@ -94,7 +91,7 @@ def _by_gateway(routes: Sequence[Route], links: Sequence[Route]) -> Iterator[Rou
         left = [] if len(ready) == len(left) else _without(left, ready)
 
 
-def _without(routes: Sequence[Route], gone: Sequence[Route]) -> list[Route]:
+def _without(routes: Sequence[SavedRoute], gone: Sequence[SavedRoute]) -> list[SavedRoute]:
     out = set(gone)
     return [route for route in routes if route not in out]
 
@@ -102,14 +99,14 @@ def _without(routes: Sequence[Route], gone: Sequence[Route]) -> list[Route]:
 class _Prefixes:
     """IPv6 routes by their prefix, to find those that cover an address."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes: dict[int, dict[int, list[Route]]] = {}
+    def __init__(self, routes: Iterable[SavedRoute]) -> None:
+        self._routes: dict[int, dict[int, list[SavedRoute]]] = {}
         for route in routes:
             network, _, length = route.place.prefix.partition("/")
             shift = 128 - int(length)
             self._routes.setdefault(int(length), {}).setdefault(_bits(network) >> shift, []).append(route)
 
-    def over(self, address: int) -> Iterator[tuple[int, Route]]:
+    def over(self, address: int) -> Iterator[tuple[int, SavedRoute]]:
         """Prefix length and route of each that covers the address."""
         for length, routes in self._routes.items():
             for route in routes.get(address >> (128 - length), ()):

@@ -13,9 +13,10 @@ from typing import Generic, NamedTuple, TypeVar
 from nld.cli.line import Line, abbreviates
 
 Reader = TypeVar("Reader")
+Reader_contra = TypeVar("Reader_contra", contravariant=True)
 
 
-class Word(NamedTuple, Generic[Reader]):
+class Word(NamedTuple, Generic[Reader_contra]):
     """A keyword: its name, what reads it, the kind of value behind it, and what it is for.
 
     ``value``  the kind of value, a key of :mod:`nld.cli.completion`, or "" for a bare keyword.
@@ -24,7 +25,7 @@ class Word(NamedTuple, Generic[Reader]):
     """
 
     name: str
-    read: Callable[[Reader], None]
+    read: Callable[[Reader_contra], None]
     value: str = ""
     exact: bool = False
     about: str = ""

@@ -23,20 +23,23 @@ import math
 import socket
 import types
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nld.broker.pacing import Pause
+from nld.control.budget import Limits
+from nld.control.bugs import Bugs
 from nld.control.frame import FrameDecoder, FrameTooLongError
-from nld.control.intake import Ask
+from nld.control.intake import Ask, Intakes
 from nld.control.interface import Call, Method, RefusalError, Stream
+from nld.control.linger import Linger
 from nld.control.output import Output
 from nld.control.reply import ServiceError, encode_error, encode_reply
+from nld.control.room import Room
+from nld.control.service import Service
 from nld.control.state import RUNNING, End, State, Step
+from nld.control.turns import Turns
 from nld.errors import LimitExceeded, NldError
 from nld.records.peer import Peer
-
-if TYPE_CHECKING:
-    from nld.control.server import Server
 
 READ_AHEAD = 16 * 1024
 """Bytes of further input that are taken while a call runs."""
@@ -47,6 +50,28 @@ PROMPT_BYTES = 4096
 one that may take its time."""
 
 
+class Host(Protocol):
+    """What a connection needs of its server: what all connections share."""
+
+    limits: Limits
+    service: Service
+    loop: asyncio.AbstractEventLoop
+    bugs: Bugs
+    intakes: Intakes
+    linger: Linger
+    room: Room[Connection]
+    turns: Turns
+
+    def hold(self, connection: Connection, size: int) -> None:
+        """Note what a connection holds; close one when it is too much in all."""
+
+    def relieve(self) -> None:
+        """Close a connection if too much is held in all."""
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+
+
 class Connection:
     """The server's end of one connection. Made by ``Server``, which knows its peer, and then begun."""
 
@@ -55,7 +80,7 @@ class Connection:
         "_server", "_since", "_state", "_task", "_uid", "_writable", "_writes", "peer",
     )  # fmt: skip
 
-    def __init__(self, server: Server, peer: Peer, *, writes: bool) -> None:
+    def __init__(self, server: Host, peer: Peer, *, writes: bool) -> None:
         limits = server.limits
         self._server = server
         self._decoder = FrameDecoder(limits.message_bytes if writes else limits.reader_message_bytes)

@@ -23,12 +23,11 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    from nld.control.interface import Interface
+from nld.control.interface import Interface
 
 WIDTH = 100
 """Columns of a comment in the description."""

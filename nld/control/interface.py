@@ -11,13 +11,11 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from nld.broker.pacing import Pause
-from nld.control.description import describe
 from nld.control.reply import RawReply, Reply, ServiceError
 from nld.errors import NldError
 from nld.records.peer import Peer
@@ -150,8 +148,3 @@ class Interface:
     methods: tuple[Method | Stream, ...]
     errors: dict[str, tuple[str, type[BaseModel]]] = field(default_factory=dict)
     about: str = ""
-
-    @cached_property
-    def description(self) -> str:
-        """The interface in Varlink's interface definition language."""
-        return describe(self)

@@ -16,24 +16,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from nld.control.budget import Budget
-
-if TYPE_CHECKING:
-    from nld.control.connection import Connection
+from nld.records.peer import Peer
 
 PATIENCE = 2.0
 """Seconds for which a call waits for those that are stalled before one of them is closed."""
 
 
-class Room:
+class Taker(Protocol):
+    """A connection, as it takes room."""
+
+    peer: Peer
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the peer does not read what it asked for."""
+
+    def evict(self) -> None:
+        """Close, to free what it holds."""
+
+
+C = TypeVar("C", bound=Taker)
+
+
+class Room(Generic[C]):
     """Gives out room for large calls."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, budget: Budget[Connection]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, budget: Budget[C]) -> None:
         self._loop = loop
         self._budget = budget
-        self._waiting: dict[int, deque[tuple[Connection, int, asyncio.Future[None]]]] = {}
+        self._waiting: dict[int, deque[tuple[C, int, asyncio.Future[None]]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
@@ -41,7 +55,7 @@ class Room:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def take(self, connection: Connection, size: int) -> None:
+    async def take(self, connection: C, size: int) -> None:
         """Return when a call of this connection may hold so many bytes; :meth:`give` it back.
 
         What is held in all may be too much by then; that is seen to when the call has its turn.
@@ -55,7 +69,7 @@ class Room:
             self._timer = self._loop.call_later(PATIENCE, self._impatient)
         await future
 
-    def give(self, connection: Connection) -> None:
+    def give(self, connection: C) -> None:
         """The call is over, or has nothing to say. Nothing happens when it held nothing."""
         self._budget.give(connection)
         self.freed(connection.peer.uid)

@@ -122,7 +122,7 @@ class Server:
         self.busy_poll: BusyPoll
         self.turns: Turns
         self.intakes: Intakes
-        self.room: Room
+        self.room: Room[Connection]
         self._writes = writes
         self._polled = busy_poll
         self._budget: Budget[Connection] = Budget(self.limits)

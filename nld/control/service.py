@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from nld.control.call import CallReader
+from nld.control.description import describe
 from nld.control.interface import Call, Interface, Method, NoParameters, Parameters
 from nld.control.reply import SERVICE, Reply, ServiceError
 from nld.records.peer import Peer
@@ -104,6 +105,7 @@ class Service:
             },
         )
         self.interfaces = {interface.name: interface for interface in (own, *interfaces)}
+        self._descriptions: dict[str, str] = {}
         self._reader = CallReader(self.interfaces)
 
     def read(self, frame: bytes, peer: Peer) -> Call:
@@ -131,4 +133,6 @@ class Service:
         interface = self.interfaces.get(parameters.interface)
         if interface is None:
             raise ServiceError("InterfaceNotFound", {"interface": parameters.interface})
-        return GetInterfaceDescriptionReply(description=interface.description)
+        if interface.name not in self._descriptions:
+            self._descriptions[interface.name] = describe(interface)
+        return GetInterfaceDescriptionReply(description=self._descriptions[interface.name])

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nld.cli.restoration import Route, steps
+from nld.cli.restoration import steps
+from nld.cli.saved_route import SavedRoute
 from nld.names import Names
 
 NAMES = Names([Path("/nonexistent")])
@@ -18,7 +19,9 @@ NAMES = Names([Path("/nonexistent")])
 def plan(
     saved: list[dict[str, Any]], present: list[dict[str, Any]]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    done = steps([Route(record, NAMES) for record in saved], [Route(record, NAMES) for record in present])
+    done = steps(
+        [SavedRoute(record, NAMES) for record in saved], [SavedRoute(record, NAMES) for record in present]
+    )
     return [(step.operation, [route.record for route in step.routes]) for step in done]
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from varlink.scanner import Interface as Parsed  # type: ignore[import-untyped]
 
 from nld.control.budget import READER_MESSAGE_BYTES
+from nld.control.description import describe
 from nld.control.frame import MESSAGE_BYTES
 from nld.control.interface import QUESTION_BYTES, Interface, Method, NoParameters, Parameters
 from nld.control.portions import LONGEST, MEMBERS, OBJECTS
@@ -121,20 +122,20 @@ def test_types() -> None:
         {"Broken": ("It broke.", Broken)},
         "For tests.",
     )
-    assert made.description == EXPECTED
-    assert list(Parsed(made.description).members) == ["Colour", "Leg", "Do", "Broken"]
+    assert describe(made) == EXPECTED
+    assert list(Parsed(describe(made)).members) == ["Colour", "Leg", "Do", "Broken"]
 
 
 def test_two_members_of_one_name_are_a_mistake() -> None:
     made = Interface("io.test", (Method("Colour", Given, NoParameters, nothing),))
     with pytest.raises(TypeError, match="Colour"):
-        _ = made.description
+        _ = describe(made)
 
 
 def test_the_reference_parser_reads_all_that_nld_describes() -> None:
     service = Service([interface(StubBroker(), may_write=lambda peer: True)])
     for name, made in service.interfaces.items():
-        parsed = Parsed(made.description)
+        parsed = Parsed(describe(made))
         assert parsed.name == name
         assert {method.name for method in made.methods} <= set(parsed.members)
     members = set(parsed.members)

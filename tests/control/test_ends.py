@@ -82,8 +82,8 @@ async def test_calls_of_one_who_hangs_up_are_done_although_their_answers_go_nowh
         with connected(path) as one:
             calls = b"".join(add(number) for number in range(count))
             await asyncio.get_running_loop().sock_sendall(one, calls)
+        await until(lambda: len(broker.routes) == count)
         await until(lambda: server.connections == 0)
-    assert len(broker.routes) == count
 
 
 async def quiet(server: Server, broker: StubBroker, begun: int) -> None:
