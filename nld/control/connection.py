@@ -28,10 +28,10 @@ from typing import Any, Protocol
 from nld.broker.pacing import Pause
 from nld.control.budget import Limits
 from nld.control.bugs import Bugs
+from nld.control.busy_poll import BusyPoll
 from nld.control.frame import FrameDecoder, FrameTooLongError
 from nld.control.intake import Ask, Intakes
 from nld.control.interface import Call, Method, RefusalError, Stream
-from nld.control.linger import Linger
 from nld.control.output import Output
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.control.room import Room
@@ -58,7 +58,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     bugs: Bugs
     intakes: Intakes
-    linger: Linger
+    busy_poll: BusyPoll
     room: Room[Connection]
     turns: Turns
 
