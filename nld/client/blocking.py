@@ -19,9 +19,8 @@ import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from nld.client import methods
 from nld.client.connection import Connections
 from nld.client.described import answers_of, routes_of, status_of, text_of, watched
 from nld.client.protocol import (
@@ -44,6 +43,9 @@ from nld.errors import InvalidRecord, LimitExceeded, NldError
 if TYPE_CHECKING:
     from nld.client.mirror import Mirror
     from nld.client.route import Route
+
+LOOKUP_ADDRESSES = 4096
+"""Addresses that the daemon takes in one Lookup."""
 
 T = TypeVar("T")
 
@@ -96,37 +98,37 @@ class Client:
         calls (``write.py``): those before the one with a bad record are done; ``validate`` finds that
         out beforehand.
         """
-        return self._write(methods.ADD, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Add", routes, takeover=takeover, kernel=kernel)
 
     def append(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes after those with the same key (IPv4), or as further next hops (IPv6). See ``add``."""
-        return self._write(methods.APPEND, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Append", routes, takeover=takeover, kernel=kernel)
 
     def prepend(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes before those with the same key. See ``add``."""
-        return self._write(methods.PREPEND, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Prepend", routes, takeover=takeover, kernel=kernel)
 
     def replace(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Add routes, or put them in the place of those with the same key. See ``add``."""
-        return self._write(methods.REPLACE, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Replace", routes, takeover=takeover, kernel=kernel)
 
     def change(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Put routes in the place of those with the same key, which must be there. See ``add``."""
-        return self._write(methods.CHANGE, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Change", routes, takeover=takeover, kernel=kernel)
 
     def delete(
         self, routes: RouteLike | Iterable[RouteLike], *, takeover: bool = False, kernel: str | None = None
     ) -> int:
         """Delete routes; the fields that are given must match. Raises RouteNotFound. See ``add``."""
-        return self._write(methods.DELETE, routes, takeover=takeover, kernel=kernel)
+        return self._write("io.nld.Delete", routes, takeover=takeover, kernel=kernel)
 
     def validate(
         self,
@@ -168,8 +170,11 @@ class Client:
 
         Raises RouteNotFound.
         """
-        parameters = methods.get(key, table=table, metric=metric, tos=tos, form=form, kernel=kernel)
-        return routes_of(text_of(self.call(methods.GET, parameters)))
+        parts = dict(key) if isinstance(key, Mapping) else {"dst": key}
+        named = {"table": table, "metric": metric, "tos": tos}
+        parts |= {name: value for name, value in named.items() if value is not None}
+        parameters = {"key": parts, "form": form, "kernel": kernel}
+        return routes_of(text_of(self.call("io.nld.Get", parameters)))
 
     def lookup(
         self,
@@ -187,10 +192,14 @@ class Client:
         An answer has ``address``, ``route`` (as ``ip route get`` prints it), ``rule``, ``table`` and
         ``match`` (the route of the table that matched), or ``error``.
         """
+        several = isinstance(addresses, Iterable) and not isinstance(addresses, str)
+        every = list(cast("Iterable[Destination]", addresses)) if several else [addresses]
+        rest = {**options, "from": options.get("from_", options.get("from")), "from_": None}
         answers: Answers = []
-        for parameters in methods.lookups(addresses, options, form=form, kernel=kernel):
-            reply = self.call(methods.LOOKUP, parameters)
-            answers += answers_of(reply, len(parameters["addresses"]))
+        for start in range(0, max(len(every), 1), LOOKUP_ADDRESSES):
+            part = every[start : start + LOOKUP_ADDRESSES]
+            parameters = {"addresses": part, **rest, "form": form, "kernel": kernel}
+            answers += answers_of(self.call("io.nld.Lookup", parameters), len(part))
         return answers
 
     def list(
@@ -222,8 +231,8 @@ class Client:
         kernel: str | None = None,
     ) -> Replies[bytes]:
         """As ``list``, but each item is the JSON text of an array of routes, as the daemon sent it."""
-        parameters = methods.list_(filter, form=form, with_table=with_table, kernel=kernel)
-        return self._replies(methods.LIST, parameters, text_of, self.timeout)
+        parameters = {"filter": filter, "form": form, "with_table": with_table, "kernel": kernel}
+        return self._replies("io.nld.List", parameters, text_of, self.timeout)
 
     def watch(
         self,
@@ -246,8 +255,10 @@ class Client:
         ``close`` of what this returns ends it, from another thread or task too. A copy that is kept up to
         date is ``mirror``.
         """
-        parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
-        return self._replies(methods.WATCH, parameters, watched, timeout)
+        parameters = {
+            "filter": filter, "cursor": cursor, "snapshot": snapshot, "form": form, "kernel": kernel,
+        }  # fmt: skip
+        return self._replies("io.nld.Watch", parameters, watched, timeout)
 
     def watch_text(
         self,
@@ -260,8 +271,10 @@ class Client:
         timeout: float | None = None,
     ) -> Replies[bytes]:
         """As ``watch``, but each item is JSON text, as the daemon sent it."""
-        parameters = methods.watch(filter, cursor=cursor, snapshot=snapshot, form=form, kernel=kernel)
-        return self._replies(methods.WATCH, parameters, lambda reply: reply.text, timeout)
+        parameters = {
+            "filter": filter, "cursor": cursor, "snapshot": snapshot, "form": form, "kernel": kernel,
+        }  # fmt: skip
+        return self._replies("io.nld.Watch", parameters, lambda reply: reply.text, timeout)
 
     def mirror(
         self,
@@ -285,11 +298,11 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """How the daemon is: version, kernel tables, counters."""
-        return status_of(self.call(methods.STATUS, {}))
+        return status_of(self.call("io.nld.Status", {}))
 
     def greet(self, text: str) -> str:
         """What the kernel module answers to a greeting of at most 255 bytes."""
-        return (self.call(methods.GREET, {"text": text})).parameter("text", str)
+        return (self.call("io.nld.Greet", {"text": text})).parameter("text", str)
 
     def release(self, kernel: str) -> None:
         """Have the daemon close its sockets to ``module``, so that the module can be unloaded.
@@ -297,7 +310,7 @@ class Client:
         The daemon attaches again when the module is loaded anew, and puts its routes in again; or after
         60 s, when nobody has unloaded it.
         """
-        self.call(methods.RELEASE, {"kernel": kernel})
+        self.call("io.nld.Release", {"kernel": kernel})
 
     # -- any method
 
@@ -339,7 +352,7 @@ class Client:
     def _write(
         self, method: str, routes: RouteLike | Iterable[RouteLike], *, takeover: bool, kernel: str | None
     ) -> int:
-        every, parameters = as_list(routes), methods.write(takeover=takeover, kernel=kernel)
+        every, parameters = as_list(routes), {"takeover": takeover or None, "kernel": kernel}
         frame = alone(method, every, parameters)
         if frame is not None:
             answer = self._ask(frame)
@@ -383,7 +396,7 @@ class Client:
         check = Check(routes, method.rpartition(".")[2].lower(), kernel)
         for question in check.questions():
             try:
-                answer = self._ask(encode_call(methods.VALIDATE, question))
+                answer = self._ask(encode_call("io.nld.Validate", question))
             except LimitExceeded as error:
                 answer = error
             check.absorb(answer)

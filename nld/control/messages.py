@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, Val
 
 from nld.control.interface import Parameters
 from nld.errors import Fault
+from nld.kernel.table import Operation
 from nld.records import Form, LookupQuestion, RouteFilter, RouteKey, RouteRecord, invalid
 from nld.records.many import Records
 from nld.records.model import U16, U32, Address, Device, Named, Tos
@@ -52,7 +53,7 @@ class ValidateParameters(Parameters):
 
     routes: Annotated[Sequence[RouteRecord], PlainValidator(Records.read)]
     """The routes, as for a method that writes."""
-    operation: Literal["add", "append", "prepend", "replace", "change", "delete"] | None = None
+    operation: Operation | None = None
     """What would be done with them. Default add."""
     kernel: Kernel | None = None
     """The kernel's routing table manager. Default as configured."""

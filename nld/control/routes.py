@@ -3,7 +3,9 @@
 One method here is one function of the broker, and nothing else happens: parameters are valid when a
 handler gets them (``call.py``), and JSON text that the broker made goes out as it is.
 
-A new method is two models in ``messages.py``, a handler, and a row in ``interface``.
+The rows in ``interface`` are the table of methods: the server checks and answers calls by them, and the
+description is made of them.  A new method is two models in ``messages.py``, a handler and a row; a test holds
+the clients to it.
 
 Does not belong here: decisions (the broker's and the policy's), framing (``reply.py``).
 """
@@ -11,12 +13,12 @@ Does not belong here: decisions (the broker's and the policy's), framing (``repl
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
 
 from pydantic_core import to_json
 
+from nld.broker.broker import Broker
 from nld.broker.pacing import Pause
 from nld.control.budget import READER_MESSAGE_BYTES
 from nld.control.interface import QUESTION_BYTES, Interface, Method, NoParameters, Stream, unbounded
@@ -43,70 +45,8 @@ from nld.control.portions import LONGEST, MEMBERS, OBJECTS
 from nld.control.reply import RawReply, Reply
 from nld.errors import INTERFACE, WIRE_ERRORS, PermissionDenied
 from nld.kernel.table import Operation
-from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
+from nld.records import RouteFilter
 from nld.records.peer import Peer
-
-
-class Broker(Protocol):
-    """What the interface needs of ``nld.broker``."""
-
-    async def write(
-        self,
-        peer: Peer,
-        operation: Operation,
-        records: Sequence[RouteRecord],
-        takeover: bool = False,
-        kernel: str | None = None,
-    ) -> int:
-        """Write records; the number of routes done."""
-
-    async def validate(
-        self,
-        peer: Peer,
-        operation: Operation,
-        records: Sequence[RouteRecord],
-        kernel: str | None = None,
-    ) -> int:
-        """Check records and write nothing; the number of routes."""
-
-    async def get(self, peer: Peer, key: RouteKey, form: str, kernel: str | None = None) -> bytes:
-        """JSON array of the routes with a key."""
-
-    def lookup(
-        self, peer: Peer, questions: Iterable[LookupQuestion], form: str, kernel: str | None = None
-    ) -> AsyncIterator[bytes | Pause]:
-        """One JSON array of the answers."""
-
-    def list(
-        self,
-        peer: Peer,
-        filter: RouteFilter,  # noqa: A002 - the broker's word
-        form: str,
-        with_table: bool | None,
-        kernel: str | None = None,
-    ) -> AsyncIterator[bytes | Pause]:
-        """JSON arrays of routes, bounded."""
-
-    def watch(  # noqa: PLR0917 - the broker's order
-        self,
-        peer: Peer,
-        filter: RouteFilter,  # noqa: A002 - the broker's word
-        cursor: str | None,
-        snapshot: bool,
-        form: str,
-        kernel: str | None = None,
-    ) -> AsyncIterator[bytes | Pause]:
-        """JSON objects, each the parameters of one reply of Watch."""
-
-    async def status(self, peer: Peer) -> dict[str, Any]:
-        """What Status replies."""
-
-    async def greet(self, peer: Peer, text: str) -> str:
-        """What the module answers."""
-
-    async def release(self, peer: Peer, kernel: str) -> None:
-        """Let go of a kernel table."""
-
 
 VALIDATE_BYTES = 32 * 1024
 """Longest call of Validate of a peer that may not write: some hundred records."""
@@ -167,7 +107,7 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
         )
 
     async def validate(peer: Peer, parameters: ValidateParameters) -> Reply:
-        operation = Operation(parameters.operation or "add")
+        operation = parameters.operation or Operation.ADD
         valid = await broker.validate(peer, operation, parameters.routes, parameters.kernel)
         return RawReply(b"%d" % valid, "valid")
 
@@ -266,16 +206,12 @@ def interface(broker: Broker, *, may_write: Callable[[Peer], bool]) -> Interface
 
 
 async def _replies(
-    texts: AsyncIterator[bytes | Pause], field: str | None = None
+    texts: AsyncGenerator[bytes | Pause, None], field: str | None = None
 ) -> AsyncGenerator[Reply | Pause, None]:
     """The broker's texts as replies; its generator ends when the stream does, not when it is collected."""
-    async with _closing(texts):
+    async with aclosing(texts):
         async for text in texts:
             yield text if isinstance(text, Pause) else RawReply(text, field)
-
-
-def _closing(texts: AsyncIterator[bytes | Pause]) -> aclosing[Any]:
-    return aclosing(texts)
 
 
 def _answers(parameters: LookupParameters) -> int:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from nld.broker.broker import Broker
 from nld.broker.pacing import Pause
 from nld.control.budget import Limits
 from nld.control.routes import interface
@@ -27,7 +28,7 @@ from nld.records.destination import DestinationError, parse_prefix
 from nld.records.peer import Peer
 
 
-class StubBroker:
+class StubBroker(Broker):
     """Keeps records by destination, and knows nothing of kernels.
 
     ``batches``  what List streams; ``watched`` what Watch streams before it waits for ever.
@@ -110,7 +111,7 @@ class StubBroker:
 
     async def lookup(
         self, peer: Peer, questions: Iterable[LookupQuestion], form: str, kernel: str | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes | Pause, None]:
         asked = list(questions)
         self.calls.append(asked)
         yield b"[%b]" % b",".join(b'{"address":"%b"}' % question.address.encode() for question in asked)
@@ -122,7 +123,7 @@ class StubBroker:
         form: str,
         with_table: bool | None,
         kernel: str | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes | Pause, None]:
         self.calls.append((filter, form, with_table, kernel))
         texts = self.batches or [
             b"[%b]" % record.model_dump_json(by_alias=True, exclude_none=True).encode()
@@ -143,7 +144,7 @@ class StubBroker:
         snapshot: bool,
         form: str,
         kernel: str | None = None,
-    ) -> AsyncIterator[bytes | Pause]:
+    ) -> AsyncGenerator[bytes | Pause, None]:
         self.calls.append((filter, cursor, snapshot, form, kernel))
         if cursor == "old" or (cursor and self.expired):
             raise CursorExpired("too long ago")
