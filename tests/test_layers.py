@@ -13,13 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LOWEST = {"errors", "names", "device_name", "traced"}
+LOWEST = {"errors", "names", "device_name", "prefix", "traced"}
 BOTTOM = LOWEST | {"netlink", "records", "config", "metrics", "log", "service_manager"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "names": set(),
     "device_name": set(),
+    "prefix": set(),
     "traced": {"errors"},
     "netlink": {"errors"},
     "records": LOWEST,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nld.errors import InvalidRecord, NldError
 from nld.kernel.table import KernelTable, Operation, Pattern
-from nld.records.destination import DestinationError, parse_prefix
+from nld.prefix import DestinationError, parse_prefix
 from nld.records.many import Records
 from nld.records.route import RouteRecord
 

@@ -5,7 +5,8 @@ the value as a route record holds it, or refuses with the range or form that was
 
 The forms are those of iproute2 6.1 (``lib/utils.c``): numbers in C notation (``0x10``, ``010``), IPv4
 addresses that may stop early (``10.8`` is 10.8.0.0), prefix lengths also as a netmask, and
-``default``, ``any`` and ``all`` for the whole of a family.
+``default``, ``any`` and ``all`` for the whole of a family.  Such shorthand is written out here;
+what a prefix is, ``nld.prefix`` knows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import socket
 from typing import NamedTuple
 
+from nld import prefix as prefixes
 from nld.cli.line import Line
 
 INET = "inet"
@@ -118,8 +120,8 @@ def parse_address(text: str, family: str | None) -> Address | None:
         if family not in (None, INET6):
             return None
         try:
-            return Address(INET6, socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text)))
-        except OSError:
+            return Address(INET6, socket.inet_ntop(*prefixes.parse_address(text)))
+        except ValueError:
             return None
     if family not in (None, INET):
         return None
@@ -143,7 +145,7 @@ def found_family(text: str) -> str:
 
 def spoken(family: str) -> str:
     """``IPv4`` or ``IPv6``."""
-    return "IPv6" if family == INET6 else "IPv4"
+    return prefixes.spoken(prefixes.FAMILIES[family])
 
 
 def address(line: Line, what: str, family: str | None) -> Address:
@@ -195,7 +197,7 @@ def parse_prefix(text: str, family: str | None) -> Prefix | str:
         if family and parse_address(host, None):
             return f'"{text}" is {spoken(found_family(host))}, but this route is {spoken(family)}'
         return f'"{text}" is not a prefix'
-    width = 128 if found.family == INET6 else 32
+    width = prefixes.WIDTH[prefixes.FAMILIES[found.family]]
     length = width
     if slash:
         said = _netmask(tail)
@@ -204,12 +206,11 @@ def parse_prefix(text: str, family: str | None) -> Prefix | str:
         length = said
         if length > width:
             return f"length {length} is out of range: {spoken(found.family)} has 0 to {width}"
-    number_family = socket.AF_INET6 if found.family == INET6 else socket.AF_INET
-    packed = int.from_bytes(socket.inet_pton(number_family, found.text), "big")
-    low = width - length
-    network = socket.inet_ntop(number_family, (packed >> low << low).to_bytes(width // 8, "big"))
-    spelled = found.text if length == width else f"{found.text}/{length}"
-    return Prefix(found.family, spelled, length, network, packed >> low << low != packed, bool(slash), False)
+    number, packed = prefixes.parse_address(found.text)
+    masked = prefixes.masked(packed, length)
+    text = found.text if length == width else f"{found.text}/{length}"
+    network = socket.inet_ntop(number, masked)
+    return Prefix(found.family, text, length, network, masked != packed, bool(slash), False)
 
 
 def prefix(line: Line, what: str, family: str | None) -> Prefix:

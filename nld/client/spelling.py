@@ -8,10 +8,12 @@ protocol 4, say) is not known here: who writes a number and reads a name compare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from socket import inet_ntop
 from typing import Any, NamedTuple
 
 from nld.errors import InvalidRecord
 from nld.names import type_of
+from nld.prefix import DEFAULT, INET6, parse_address, parse_prefix, prefix_text
 
 _TABLES = {"253": "default", "254": "main", "255": "local", "0": "main"}
 _LOCAL = ("local", "broadcast", "anycast", "nat")
@@ -157,28 +159,21 @@ def _scope(made: Mapping[str, Any], kind: str, legs: Sequence[Mapping[str, Any]]
 
 
 def _address(value: Any) -> str:
-    import ipaddress  # noqa: PLC0415 (most programs that import the client need it not, and it takes a while)
-
     try:
-        return str(ipaddress.ip_address(str(value)))
+        return inet_ntop(*parse_address(str(value)))
     except ValueError:
         return str(value)
 
 
 def _prefix(value: Any, field: str, values: Mapping[str, Any]) -> tuple[int, str]:
     """Family and canonical spelling."""
-    if value == "default":
-        return _family(values), "default"
-    import ipaddress  # noqa: PLC0415 (as in _address)
-
+    if value == DEFAULT:
+        return _family(values), DEFAULT
     try:
-        network = ipaddress.ip_network(str(value))
+        family, length, packed = parse_prefix(str(value))
     except ValueError as error:
         raise InvalidRecord(f"{field}: {error}", field=field) from None
-    if network.prefixlen == 0:
-        return network.version, "default"
-    alone = network.prefixlen == network.max_prefixlen
-    return network.version, str(network.network_address) if alone else str(network)
+    return 6 if family == INET6 else 4, prefix_text(family, length, packed)
 
 
 def _family(values: Mapping[str, Any]) -> int:

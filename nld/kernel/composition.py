@@ -22,7 +22,7 @@ from nld.kernel.rendering import METRIC_BITS, PREFERENCES, UNITS, NexthopTable
 from nld.names import NLD_PROTOCOL, TYPE_NUMBERS, Database, Names
 from nld.netlink.registry import MetricFeature, RouteFlag, TableId
 from nld.netlink.route import Encap, Metrics, NextHop, Route, Via
-from nld.records.destination import (
+from nld.prefix import (
     FAMILIES,
     INET,
     INET6,

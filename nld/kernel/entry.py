@@ -14,7 +14,7 @@ from nld.netlink import module as message
 from nld.netlink.module import NLD_TYPE, Cut, Entry
 from nld.netlink.registry import AF
 from nld.netlink.route import CacheInfo, NextHop, Route, Via, encode
-from nld.records.destination import WIDTH
+from nld.prefix import WIDTH
 
 LATENCY = 1.5
 """As that of the routing messages (``shape.py``), and a second, for the module says whole seconds."""

@@ -14,7 +14,7 @@ from copy import copy
 from nld.kernel.shape import Shape
 from nld.netlink.registry import AF, RTN
 from nld.netlink.route import Route
-from nld.records.destination import WIDTH
+from nld.prefix import WIDTH
 
 Row = tuple[Shape, bytes]
 

@@ -17,7 +17,7 @@ from nld.kernel.rendering import NexthopTable, NoNexthops, Pieces, Rendering
 from nld.names import Names
 from nld.netlink.registry import RouteFlag, TableId
 from nld.netlink.route import Route
-from nld.records.destination import (
+from nld.prefix import (
     INET,
     INET6,
     WIDTH,

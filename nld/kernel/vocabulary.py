@@ -22,13 +22,13 @@ from nld.names import TYPE_NUMBERS
 from nld.netlink.registry import AF
 from nld.netlink.route import NextHop, Route
 from nld.netlink.rule import Rule
-from nld.records import Names, RouteFilter, RouteKey, RouteRecord
-from nld.records.destination import (
+from nld.prefix import (
     FAMILIES,
     INET,
     parse_prefix,
     prefix_text,
 )  # fmt: skip
+from nld.records import Names, RouteFilter, RouteKey, RouteRecord
 
 _Test = Callable[[Route], bool]
 

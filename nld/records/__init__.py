@@ -4,8 +4,8 @@ Knows nothing of netlink; ``nld.kernel.translation`` is the only place that know
 """
 
 from nld.names import NLD_PROTOCOL, Names
+from nld.prefix import DestinationError, Destinations, parse_destinations
 from nld.records.complaint import invalid
-from nld.records.destination import DestinationError, Destinations, parse_destinations
 from nld.records.encap import EncapRecord, read_json
 from nld.records.filter import RouteFilter
 from nld.records.key import RouteKey

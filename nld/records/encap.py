@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from nld.records.destination import INET, INET6, parse_address
+from nld.prefix import INET, INET6, parse_address
 from nld.records.model import U8, U64, Device, FieldError, Named, Record
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from nld.names import type_of
-from nld.records.destination import FAMILIES, family_of
+from nld.prefix import FAMILIES, family_of
 from nld.records.model import U32, Device, FieldError, Named, Prefix, Record, Tos
 from nld.records.route import Family, RouteType
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from nld.records.destination import FAMILIES, INET, family_of, spoken
+from nld.prefix import FAMILIES, INET, family_of, spoken
 from nld.records.model import U32, FieldError, Named, Prefix, Record, Tos
 from nld.records.route import Family, key_text
 

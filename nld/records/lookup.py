@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from nld.records.destination import family_of
+from nld.prefix import family_of
 from nld.records.model import U16, U32, Address, Device, FieldError, Named, Record, Tos
 
 

@@ -5,7 +5,7 @@ once and remembered, and a record costs one look-up.  Whatever is not as usual (
 its family from other fields, a record that is wrong) goes the ordinary way, so that the rules and the
 words of errors are those of ``RouteRecord`` alone.
 
-The texts of destinations become bytes in bulk, all of the call at once (``destination.py``).
+The texts of destinations become bytes in bulk, all of the call at once (``nld.prefix``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast, overload
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, to_json
 
-from nld.records.destination import DEFAULT, INET, DestinationError, parse_destinations, parse_prefix
+from nld.prefix import DEFAULT, INET, DestinationError, parse_destinations, parse_prefix
 from nld.records.route import RouteRecord
 
 _REST_BYTES = 512

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from nld.device_name import LONGEST, name_of, size
-from nld.records.destination import parse_address, parse_prefix
+from nld.prefix import parse_address, parse_prefix
 
 
 class FieldError(ValueError):

@@ -7,7 +7,7 @@ contradict each other.  Whether a name or device exists, and what the kernel wou
 found where records become netlink messages (``nld.kernel.translation``).
 
 ``dst`` may be a list: many destinations that share all the rest, the shape of a BGP UPDATE.  The texts
-of a list are looked at in bulk when they become bytes (``destination.py``), not here one by one.
+of a list are looked at in bulk when they become bytes (``nld.prefix``), not here one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nld.names import type_of
-from nld.records.destination import FAMILIES, INET, INET6, family_of, parse_prefix, spoken
+from nld.prefix import FAMILIES, INET, INET6, family_of, parse_prefix, spoken
 from nld.records.encap import EncapRecord, gather
 from nld.records.metrics import MetricsRecord
 from nld.records.model import U32, Address, Device, FieldError, Named, Prefix, Record, Tos

@@ -23,8 +23,8 @@ from nld.control.server import Server, listen, may_write
 from nld.control.service import Service
 from nld.errors import CursorExpired, InvalidRecord, RouteExists, RouteNotFound
 from nld.kernel.table import Operation
+from nld.prefix import DestinationError, parse_prefix
 from nld.records import LookupQuestion, RouteFilter, RouteKey, RouteRecord
-from nld.records.destination import DestinationError, parse_prefix
 from nld.records.peer import Peer
 
 

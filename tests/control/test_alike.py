@@ -19,7 +19,7 @@ from nld.control.reply import encode_error
 from nld.control.routes import interface
 from nld.control.service import Service
 from nld.errors import PermissionDenied
-from nld.records.destination import DestinationError
+from nld.prefix import DestinationError
 from nld.records.peer import Peer
 from tests.control.stand import StubBroker
 

@@ -22,8 +22,8 @@ from nld.netlink import link, nexthop
 from nld.netlink import route as wire
 from nld.netlink.nexthop import Nexthop
 from nld.netlink.shape import cut
+from nld.prefix import INET, INET6, prefix_text
 from nld.records import LookupQuestion, Names, RouteKey, RouteRecord, read_json
-from nld.records.destination import INET, INET6, prefix_text
 from tests.kernel.room import GETLINK, GETNEXTHOP, GETROUTE, NAMES, Room
 from tests.kernel.route_words import LOOKUPS, NEXTHOPS, OPTIONAL, ROUTES, generated
 

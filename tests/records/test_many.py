@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from nld.prefix import DestinationError, parse_prefix
 from nld.records import RouteRecord
-from nld.records.destination import DestinationError, parse_prefix
 from nld.records.many import Records
 
 ALL = TypeAdapter(list[RouteRecord])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nld.prefix import INET, INET6
 from nld.records import RouteFilter, RouteKey, RouteRecord, invalid, read_json
-from nld.records.destination import INET, INET6
 from nld.records.lookup import LookupQuestion
 
 GATEWAY = {"gateway": "192.0.2.2"}

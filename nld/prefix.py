@@ -1,4 +1,4 @@
-"""Destinations: prefixes as text and as network-order bytes, one or a hundred thousand at a time.
+"""Prefixes as text and as network-order bytes, one or a hundred thousand at a time.
 
 A prefix is written ``10.0.0.0/8`` or ``2001:db8::/32``, a host route bare (``192.0.2.1``), and the
 whole of a family ``default``.  Host bits must be zero: IPv6 in the kernel clears them silently, so
@@ -8,7 +8,10 @@ The many are the case to be fast for (a routing daemon announces lists of prefix
 so the host bits of all are looked at in one operation on one large integer.  Only when something is
 wrong are they looked at one by one.
 
-Does not belong here: which routes the prefixes belong to (``route.py``).
+The daemon, the clients and the command line all read prefixes by this file, which needs the standard library
+only.
+
+Does not belong here: the shorthand of ``ip``'s command line, such as ``10/8`` (``nld.cli.values``).
 """
 
 from __future__ import annotations
@@ -112,10 +115,9 @@ def parse_prefix(text: str, family: int | None = None) -> tuple[int, int, bytes]
         )
     if family is not None and found != family:
         raise DestinationError(f"{_quoted(text)} is {spoken(found)}, but the route is {spoken(family)}")
-    host = WIDTH[found] - length
-    number = int.from_bytes(packed, "big")
-    if number & ((1 << host) - 1):
-        right = prefix_text(found, length, (number >> host << host).to_bytes(len(packed), "big"))
+    network = masked(packed, length)
+    if network != packed:
+        right = prefix_text(found, length, network)
         raise DestinationError(
             f"{_quoted(text)} has bits set to the right of the prefix length; the prefix would be {right}"
         )
@@ -143,6 +145,12 @@ def parse_destinations(texts: Sequence[str], family: int) -> Destinations:
     if 0 in numbers:
         addresses = [address if number else b"" for number, address in zip(numbers, addresses, strict=True)]
     return Destinations(numbers, addresses)
+
+
+def masked(packed: bytes, length: int) -> bytes:
+    """An address without the bits to the right of a prefix length."""
+    host = 8 * len(packed) - length
+    return (int.from_bytes(packed, "big") >> host << host).to_bytes(len(packed), "big")
 
 
 def prefix_text(family: int, length: int, packed: bytes) -> str:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from nld.records.destination import (
+from nld.prefix import (
     INET,
     INET6,
     DestinationError,
