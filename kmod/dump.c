@@ -33,6 +33,7 @@
  * @after: behind it
  * @inside: @key is set for this family
  * @af: the family
+ * @walk: the way to @key, within a part
  */
 struct nld_dump {
 	struct nld_filter filter;
@@ -43,6 +44,7 @@ struct nld_dump {
 	bool after;
 	bool inside;
 	u8 af;
+	struct nld_walk walk;
 };
 
 static struct nld_dump *dump_of(const struct netlink_callback *cb)
@@ -114,7 +116,8 @@ static int dump_family(struct net *net, struct sk_buff *skb,
 	int err = 0;
 
 	rcu_read_lock();
-	while ((node = nld_trie_next(trie, &dump->key, dump->after))) {
+	node = nld_trie_next(trie, &dump->key, dump->after, &dump->walk);
+	while (node) {
 		if (!nld_filter_inside(&dump->filter, &dump->key))
 			break;
 		/* The prefix it was to go on with is gone: its metric with it. */
@@ -129,14 +132,17 @@ static int dump_family(struct net *net, struct sk_buff *skb,
 			break;
 		dump->after = true;
 		dump->metric = 0;
-		if (dump->turn < TURN)
+		if (dump->turn < TURN) {
+			node = nld_walk_on(trie, node, &dump->key, &dump->walk);
 			continue;
+		}
 		dump->turn = 0;
 		rcu_read_unlock();
 		cond_resched();
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		rcu_read_lock();
+		node = nld_trie_next(trie, &dump->key, true, &dump->walk);
 	}
 	rcu_read_unlock();
 	return err;

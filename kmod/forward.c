@@ -46,14 +46,18 @@ struct egress {
 static void count(struct nld_link_stats __percpu *where,
 		  enum nld_verdict verdict, unsigned int bytes)
 {
-	struct nld_link_stats *stats = get_cpu_ptr(where);
+	struct nld_link_stats *stats;
 
+	/* A packet that arrives would count in the middle of one from here. */
+	local_bh_disable();
+	stats = get_cpu_ptr(where);
 	u64_stats_update_begin(&stats->syncp);
 	u64_stats_inc(&stats->count[verdict]);
 	if (verdict == NLD_SENT)
 		u64_stats_add(&stats->count[NLD_BYTES], bytes);
 	u64_stats_update_end(&stats->syncp);
 	put_cpu_ptr(where);
+	local_bh_enable();
 }
 
 /* What all processors counted. */

@@ -158,7 +158,8 @@ static int link_open(struct net_device *dev)
 
 	/* It has nobody to talk to by a link-local address. */
 	if (idev)
-		idev->cnf.addr_gen_mode = IN6_ADDR_GEN_MODE_NONE;
+		WRITE_ONCE(idev->cnf.addr_gen_mode,
+			   IN6_ADDR_GEN_MODE_NONE);
 	return 0;
 }
 

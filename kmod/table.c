@@ -434,7 +434,7 @@ int nld_table_flush(struct nld_net *nn, const struct nld_filter *filter,
 		if (!(filter->families & BIT(af)))
 			continue;
 		nld_filter_start(filter, &key);
-		for (; (node = nld_trie_next(trie, &key, after)); after = true) {
+		for (; (node = nld_trie_next(trie, &key, after, NULL)); after = true) {
 			if (!nld_filter_inside(filter, &key))
 				break;
 			lost = flush_node(nn, node, &key, filter, until,

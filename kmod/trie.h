@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A longest-prefix-match trie under RCU; see trie.c.
+ * A longest-prefix-match trie under RCU; see trie.c, walk.c and cursor.c.
  */
 #ifndef _NLD_TRIE_H
 #define _NLD_TRIE_H
@@ -107,6 +107,23 @@ struct nld_cursor {
 	u8 gone_count;
 };
 
+/**
+ * struct nld_walk - the way to a node, as far as a walk must come back to it
+ * @depth: how many of @later there are
+ * @later: what lies to the right of the way, the nearest last. Each is below a
+ *	node of another length, and what is below the longest is nothing.
+ */
+struct nld_walk {
+	unsigned int depth;
+	struct nld_node *later[NLD_KEY_WORDS * 32];
+};
+
+/* Under rcu_read_lock() or trie->lock, and under the latter. */
+#define trie_deref(trie, p) \
+	rcu_dereference_check(p, lockdep_is_held((trie)->lock))
+#define trie_locked(trie, p) \
+	rcu_dereference_protected(p, lockdep_is_held((trie)->lock))
+
 void nld_trie_init(struct nld_trie *trie, struct mutex *lock, u8 words);
 void nld_trie_exit(struct nld_trie *trie,
 		   void (*free_routes)(struct nld_node *node, void *data),
@@ -119,7 +136,11 @@ struct nld_node *nld_trie_exact(const struct nld_trie *trie,
 struct nld_node *nld_trie_lookup(const struct nld_trie *trie,
 				 const struct nld_key *key);
 struct nld_node *nld_trie_next(const struct nld_trie *trie,
-			       struct nld_key *key, bool after);
+			       struct nld_key *key, bool after,
+			       struct nld_walk *walk);
+struct nld_node *nld_walk_on(const struct nld_trie *trie,
+			     struct nld_node *node, struct nld_key *key,
+			     struct nld_walk *walk);
 
 /* Under trie->lock. */
 void nld_trie_seek(struct nld_trie *trie, const struct nld_key *key,

@@ -7,7 +7,7 @@
  * list knows nothing of tries: it compares each entry with the question. Its
  * comparisons are its own, too.
  *
- * The trie is compiled into this module a second time, so that nld.ko need
+ * It is compiled into this module a second time, so that nld.ko need
  * not export anything for it.
  */
 #include <kunit/test.h>
@@ -16,6 +16,8 @@
 #include <linux/slab.h>
 
 #include "trie.c"
+#include "walk.c"
+#include "cursor.c"
 
 #define OPERATIONS	100000
 #define ENTRIES		256
@@ -31,6 +33,7 @@ struct model {
 	struct nld_trie trie;
 	struct mutex lock;	/* of the trie */
 	struct rnd_state rnd;
+	struct nld_walk walk;
 	unsigned int used;
 	struct nld_route entry[ENTRIES];
 };
@@ -234,24 +237,33 @@ static void do_ask(struct kunit *test, struct model *m)
 			    route_of(m, nld_trie_lookup(&m->trie, &key)),
 			    list_lookup(m, &key));
 	KUNIT_ASSERT_PTR_EQ(test,
-			    route_of(m, nld_trie_next(&m->trie, &at, after)),
+			    route_of(m, nld_trie_next(&m->trie, &at, after, NULL)),
 			    list_next(m, &key, after));
 }
 
 /* All that is there, once, in order; and no more nodes than there may be. */
 static void check_walk(struct kunit *test, struct model *m)
 {
-	struct nld_key key = {}, last = {};
-	struct nld_node *node;
+	struct nld_key key = {}, last = {}, on = {};
+	struct nld_node *node, *same;
 	unsigned int seen = 0;
 	bool after = false;
 
-	for (; (node = nld_trie_next(&m->trie, &key, after)); after = true) {
+	same = nld_trie_next(&m->trie, &on, false, &m->walk);
+	for (; (node = nld_trie_next(&m->trie, &key, after, NULL)); after = true) {
 		KUNIT_ASSERT_PTR_EQ(test, route_of(m, node), list_exact(m, &key));
 		if (seen++)
 			KUNIT_ASSERT_TRUE(test, list_before(&last, &key));
 		last = key;
+		/* The other kind of walk takes the same steps, begun anywhere. */
+		KUNIT_ASSERT_PTR_EQ(test, node, same);
+		KUNIT_ASSERT_TRUE(test, list_equal(&key, &on));
+		if (below(m, 8) == 0)
+			same = nld_trie_next(&m->trie, &on, true, &m->walk);
+		else
+			same = nld_walk_on(&m->trie, node, &on, &m->walk);
 	}
+	KUNIT_ASSERT_NULL(test, same);
 	KUNIT_ASSERT_EQ(test, seen, m->used);
 	/* In each tree one fork less than what hangs in it. */
 	KUNIT_ASSERT_LE(test, m->trie.nodes,
@@ -333,7 +345,7 @@ static void tables_apart(struct kunit *test)
 	mutex_lock(&m->lock);
 	set_key(&key, 254, 0, 0);
 	KUNIT_EXPECT_NULL(test, nld_trie_lookup(&m->trie, &key));
-	KUNIT_EXPECT_NULL(test, nld_trie_next(&m->trie, &key, false));
+	KUNIT_EXPECT_NULL(test, nld_trie_next(&m->trie, &key, false, NULL));
 	trie_insert(test, m, &key, any);
 	set_key(&key, 254, 0x0a000001, 32);
 	trie_insert(test, m, &key, host);
@@ -361,6 +373,7 @@ static void stay_key(struct nld_key *key, unsigned int at)
 
 struct reader {
 	struct model *m;
+	struct nld_walk walk;
 	unsigned long wrong;
 	unsigned long missed;
 	unsigned long rounds;
@@ -390,12 +403,14 @@ static void read_lookup(struct reader *reader, struct rnd_state *rnd)
 static void read_walk(struct reader *reader)
 {
 	struct nld_key key = {}, last = {}, stay;
+	const struct nld_trie *trie = &reader->m->trie;
 	unsigned int stayed = 0;
 	struct nld_node *node;
 	bool after = false;
 
 	rcu_read_lock();
-	for (; (node = nld_trie_next(&reader->m->trie, &key, after)); after = true) {
+	node = nld_trie_next(trie, &key, false, &reader->walk);
+	for (; node; after = true) {
 		if (after && !list_before(&last, &key))
 			reader->wrong++;
 		last = key;
@@ -403,11 +418,14 @@ static void read_walk(struct reader *reader)
 			stay_key(&stay, stayed);
 			stayed += list_equal(&stay, &key);
 		}
-		/* As a dump does between two parts. */
-		if (key.bits % 2) {
-			rcu_read_unlock();
-			rcu_read_lock();
+		if (be32_to_cpu(key.word[0]) >> 24 & 1) {
+			node = nld_walk_on(trie, node, &key, &reader->walk);
+			continue;
 		}
+		/* As a dump does between two parts. */
+		rcu_read_unlock();
+		rcu_read_lock();
+		node = nld_trie_next(trie, &key, true, &reader->walk);
 	}
 	rcu_read_unlock();
 	reader->missed += stayed != STAY;
@@ -434,11 +452,14 @@ static int reader_main(void *data)
 static void reader_and_writer(struct kunit *test)
 {
 	struct model *m = model_new(test, 1);
-	struct reader reader = { .m = m };
+	struct reader *reader;
 	struct task_struct *task;
 	struct nld_key key;
 	unsigned int i;
 
+	reader = kunit_kzalloc(test, sizeof(*reader), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, reader);
+	reader->m = m;
 	mutex_lock(&m->lock);
 	set_key(&key, 254, 0, 0);
 	trie_insert(test, m, &key, &m->entry[0]);
@@ -447,7 +468,7 @@ static void reader_and_writer(struct kunit *test)
 		trie_insert(test, m, &key, &m->entry[2]);
 	}
 	mutex_unlock(&m->lock);
-	task = kthread_run(reader_main, &reader, "nld_trie_reader");
+	task = kthread_run(reader_main, reader, "nld_trie_reader");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 
 	for (i = 0; i < OPERATIONS; i++) {
@@ -465,9 +486,9 @@ static void reader_and_writer(struct kunit *test)
 		cond_resched();
 	}
 	kthread_stop(task);
-	KUNIT_EXPECT_EQ(test, reader.wrong, 0);
-	KUNIT_EXPECT_EQ(test, reader.missed, 0);
-	KUNIT_EXPECT_GT(test, reader.rounds, 0);
+	KUNIT_EXPECT_EQ(test, reader->wrong, 0);
+	KUNIT_EXPECT_EQ(test, reader->missed, 0);
+	KUNIT_EXPECT_GT(test, reader->rounds, 0);
 	nld_trie_exit(&m->trie, count_free, NULL);
 }
 
