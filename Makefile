@@ -2,8 +2,8 @@
 #   make run     the main job as a short tour, in a private network, without root
 #   make check   all checks and tests, the same for people and CI
 # Both set up .venv themselves.  Others: make bench, make fuzz, make attack, make beside, make fmt, make clean;
-# make kmod and kmod-install for the kernel module (needs kernel headers), make kmod-sanitize for its hardest
-# tests (half an hour, in a virtual machine), make kmod-bench for its figures, make kmod-check for the older kernel,
+# make kmod and kmod-install for the kernel module (needs kernel headers), make kmod-sanitize and
+# kmod-races for its hardest tests (an hour, in virtual machines), make kmod-bench for its figures, make kmod-check for the older kernel,
 # make vm for a machine with the module and nld.
 
 PYTHON ?= python3
@@ -11,7 +11,8 @@ FUZZ_SECONDS ?= 600
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run check bench attack beside fuzz fmt clean kmod kmod-install kmod-sanitize kmod-bench kmod-check vm
+.PHONY: run check bench attack beside fuzz fmt clean kmod kmod-install kmod-sanitize kmod-races kmod-bench \
+    kmod-check vm
 
 run: .venv/installed
 	@$(BIN)/nld sandbox -- $(BIN)/python -m nld.tour
@@ -55,11 +56,16 @@ kmod-install: kmod
 kmod-sanitize: .venv/installed-dev
 	NLD_REQUIRE_VM=1 $(BIN)/pytest -s -v -m sanitize tests/vm/test_sanitizer.py tests/vm/test_sanitize.py
 
+# The same for what the sanitizer kernel cannot see: unordered accesses, and PREEMPT_RT.
+kmod-races: .venv/installed-dev
+	NLD_REQUIRE_VM=1 $(BIN)/pytest -s -v -m sanitize tests/vm/test_races.py
+
 # The module beside the kernel's own table, in full size and in one machine.
 kmod-bench: .venv/installed-dev
 	NLD_REQUIRE_VM=1 NLD_ROUTES=1000000 NLD_FLOWS=10000 NLD_SECONDS=60 NLD_ROUNDS=5 NLD_VM_MACHINES=6.12 \
 	    $(BIN)/pytest -q -rP -m vm tests/vm/guest/test_module_size.py tests/vm/guest/test_module_traffic.py \
-	    tests/vm/guest/test_module_forward.py -k "size or module_traffic or spread"
+	    tests/vm/guest/test_module_bystander.py tests/vm/guest/test_module_forward.py \
+	    -k "size or module_traffic or bystander or spread"
 
 # All tests that run inside a machine on the older kernel (make check has those of nld beside the module on one);
 # and on the newest that Debian's archive has, the contract, the protocol and packets.

@@ -9,6 +9,7 @@
  *	strangers listener RECORDS	listeners that do not read, beside a writer
  *	strangers metrics RECORDS	as many metrics at one prefix, half by a device that goes
  *	strangers dump ROUNDS		dumps beside a writer see what nobody touches
+ *	strangers fill HOPS		one makes records of so many next hops until he is refused, and stays
  *
  * Run as root, it becomes user 1000 first. Prints one JSON object.
  */
@@ -318,6 +319,45 @@ static void dumps(unsigned int rounds)
 		die("%u of %u dumps skipped a record that nobody touched", skipped, rounds);
 }
 
+/* No two with the same next hops, which would share them. Says how many, and stays until it is killed. */
+static void fill(unsigned int hops)
+{
+	struct nlmsgerr *error = NLMSG_DATA((struct nlmsghdr *)in.data);
+	unsigned int records, i;
+	int fd;
+
+	become();
+	fd = own_socket(0);
+	for (records = 0;; records++) {
+		struct nlmsghdr *nlh = begin(&out, NLD_MSG_ROUTE_NEW, NLM_F_CREATE | NLM_F_ACK, ++seq);
+		__u32 dst = htonl(10U << 24 | records), gateway;
+		struct nlattr *list, *entry;
+
+		head(nlh)->family = AF_INET;
+		head(nlh)->dst_len = 32;
+		put(&out, NLD_A_DST, &dst, sizeof(dst));
+		list = nest(&out, NLD_A_NEXTHOPS);
+		for (i = 0; i < hops; i++) {
+			entry = nest(&out, NLD_NH_ENTRY);
+			gateway = htonl((records & 0xffff) << 8 | (1 + i) | 1U << 24);
+			put(&out, NLD_NH_GATEWAY, &gateway, sizeof(gateway));
+			nest_end(&out, entry);
+		}
+		nest_end(&out, list);
+		end(&out, nlh);
+		send_out(fd);
+		if (recv(fd, in.data, sizeof(in.data), 0) < 0)
+			die("an answer");
+		if (error->error)
+			break;
+	}
+	if (error->error != -ENOSPC)
+		die("record %u was refused with %d", records, error->error);
+	printf("{\"records\": %u, \"bytes\": %llu}\n", records, counter(fd, NLD_STATS_BYTES));
+	fflush(stdout);
+	pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "";
@@ -335,7 +375,9 @@ int main(int argc, char **argv)
 		metrics(number);
 	else if (!strcmp(what, "dump"))
 		dumps(number);
+	else if (!strcmp(what, "fill"))
+		fill(number);
 	else
-		return fprintf(stderr, "usage: strangers expiry|hold|device|listener|metrics|dump NUMBER...\n"), 2;
+		return fprintf(stderr, "usage: strangers expiry|hold|device|listener|metrics|dump|fill NUMBER...\n"), 2;
 	return 0;
 }

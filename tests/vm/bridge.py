@@ -37,7 +37,7 @@ GUEST_ROOT = "/srv/nld"
 PASSED = ("NLD_ROUTES", "NLD_FLOWS", "NLD_SECONDS", "NLD_ROUNDS")
 
 # The C programs that the guest's tests run; the guest has no compiler.
-PROGRAMS = ("greet_legacy", "exchange", "flood", "million", "strangers")
+PROGRAMS = ("bystander", "greet_legacy", "exchange", "flood", "million", "profile", "strangers")
 
 # Set in the guest, to the machine's name: the same conftest then runs the tests instead of bridging them.
 INSIDE = "NLD_GUEST_MACHINE"

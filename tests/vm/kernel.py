@@ -1,4 +1,5 @@
-"""The kernels that machines boot: Debian's own small cloud builds, and the sanitizer kernel of ours.
+"""The kernels that machines boot: Debian's own small cloud builds, and the kernels of ours that watch
+themselves.
 
 A kernel here is three things: the image to boot, the tree of its modules, and the headers that nld.ko is
 built against. Debian's are taken as they are packaged, because they are what users run.
@@ -12,14 +13,13 @@ from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 
-from . import cache, newest, packages, sanitizer
+from . import cache, newest, packages, watched
 
 # What a machine is asked for -> what its kernel's packages are called in Debian 12. The newest wins.
 DEBIAN = {
     "6.1": r"^linux-headers-6\.1\.[^ ]*-cloud-amd64$",
     "6.12": r"^linux-headers-6\.12\.[^ ]*-cloud-amd64$",
 }
-SANITIZER = "sanitizer"
 NEWEST = "newest"
 
 
@@ -37,8 +37,8 @@ class Kernel:
 @once
 def kernel(name: str) -> Kernel:
     """Return a kernel by its name, downloaded or built when it is not there yet."""
-    if name == SANITIZER:
-        release, tree = sanitizer.tree()
+    if name in watched.KINDS:
+        release, tree = watched.tree(name)
         return Kernel(release, tree / "vmlinuz", None, tree)
     if name == NEWEST:
         release, root = newest.tree()

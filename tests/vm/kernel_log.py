@@ -7,6 +7,8 @@ import re
 from types import TracebackType
 from typing import Self
 
+from . import kcsan
+
 # The first words of the reports of oopses, warnings, lockdep, RCU, KASAN, UBSAN, debug objects, kmemleak,
 # hung tasks and stalls (a report of KASAN is a "BUG: KASAN:"). A kernel's boot says none of them.
 _REPORT = re.compile(
@@ -18,8 +20,10 @@ _REPORT = re.compile(
 
 
 def reports(text: str) -> list[str]:
-    """List the lines which report something wrong in the kernel."""
-    return [line for line in text.splitlines() if _REPORT.search(line)]
+    """List the lines which report something wrong in the kernel; of races, the whole reports of nld's."""
+    lines = text.splitlines()
+    found = [line for line in lines if _REPORT.search(line) and kcsan.TITLE not in line]
+    return found + [race.text for race in kcsan.races(lines) if race.of("nld")]
 
 
 class Watch:

@@ -1,4 +1,4 @@
-"""The kernel's own source, as Debian packs it: for the sanitizer kernel, and for the YNL tool.
+"""The kernel's own source, as Debian packs it: for the kernels that watch themselves, and for the YNL tool.
 
 The archive is 140 MB, so it stands for itself by its version and is never read for a key.
 """

@@ -35,6 +35,7 @@ MACHINES = {
     "newest": ("newest", Start.QUICK),
     "debian13": ("6.12", Start.SYSTEMD),
     "sanitizer": ("sanitizer", Start.QUICK),
+    "races": ("races", Start.QUICK),
 }
 
 LOST_TIMER = "kthread timer wakeup didn't happen"

@@ -1,27 +1,21 @@
-"""What ``make kmod-sanitize`` does to the module, and where its figures are kept for the summary.
+"""The sanitizer kernel's own part of ``make kmod-sanitize``: lines that ran, allocations that fail, leaks.
 
-All of it happens in one boot of the sanitizer kernel, so that what an earlier part leaves behind is found
-at the end: a leak, a lock order, a line that never ran.
+The rest is in exercise.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from . import coverage, programs
-from .channel import Done, MachineError
+from . import coverage
+from .channel import Done
+from .exercise import MODULE, Exercise
 from .kernel import kernel
 from .machine import Machine
 
-MODULE = "/run/nld.ko"
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 
 # What the kernel says, as a warning or worse, of what is done to it here on purpose, or by emulation.
@@ -37,93 +31,13 @@ _EXPECTED = re.compile(
     r"|^hrtimer: interrupt took \d+ ns",
 )
 
-# For a shorter trial: NLD_SANITIZE_MESSAGES=20000 NLD_SANITIZE_ROUNDS=4 make kmod-sanitize
-MESSAGES = int(os.environ.get("NLD_SANITIZE_MESSAGES", "1000000"))
-ROUNDS = int(os.environ.get("NLD_SANITIZE_ROUNDS", "100"))
-SEED = int(os.environ.get("NLD_SANITIZE_SEED", "0")) or int(time.time())
-THREADS = 4
 
-
-@dataclass
-class Figures:
-    """What was done, added up."""
-
-    storm: Counter[str] = field(default_factory=Counter)
-    churn: dict[str, int] = field(default_factory=dict)
-    loads: int = 0
-    refused_unloads: int = 0
-    failures: dict[str, Any] = field(default_factory=dict)
-    slab: list[int] = field(default_factory=list)  # kB, after each round
-
-
-class Sanitized:
-    """The machine with the counting module and the programs in it, and the figures so far."""
+class Sanitized(Exercise):
+    """The machine with a module that counts its lines."""
 
     def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.modules = coverage.built(kernel("sanitizer"))
-        self.figures = Figures()
         self._said = set(machine.run("dmesg --notime").text.splitlines())  # while it booted
-        machine.put(MODULE, (self.modules / "nld.ko").read_bytes())
-        for name in ("mutate", "churn", "failures", "turns", "strangers"):
-            machine.put(f"/run/{name}", programs.program(name), 0o755)
-
-    def load(self, *parameters: str) -> None:
-        """Load the module."""
-        self.machine.run(["insmod", MODULE, *parameters])
-        self.figures.loads += 1
-
-    def unload(self, patience: float = 60) -> None:
-        """Unload the module, if it is there, as often as it takes while sockets of others hold it."""
-        limit = time.monotonic() + patience
-        while (done := self.machine.run("test ! -e /sys/module/nld || rmmod nld", check=False)).code:
-            # rmmod looks first, and says "in use"; the kernel, when a socket came after that look: EAGAIN.
-            held = "in use" in done.error_text or "temporarily unavailable" in done.error_text
-            if not held or time.monotonic() > limit:
-                raise MachineError(f"rmmod: {done.error_text}")
-            self.figures.refused_unloads += 1
-
-    def storm(self, seed: int, messages: int, *plant: str) -> Done:
-        """Let the mutated messages loose once."""
-        words = ["/run/mutate", str(seed), str(messages), str(THREADS), *plant]
-        done = self.machine.run(words, timeout=900, check=False)
-        if not done.code:
-            self.figures.storm.update(json.loads(done.text.splitlines()[-1]))
-        return done
-
-    def storms(self, rounds: int, messages: int) -> None:
-        """Load, storm, unload, again and again, while namespaces come and go."""
-        churn = self.machine.start(["/run/churn", "1"])
-        for number in range(rounds):
-            self.load(*(["greet_protocol=25"] if number % 2 else []))
-            assert not churn.ended, churn.errors.decode()
-            held = self.machine.start(["/run/mutate", str(SEED + number), str(messages), str(THREADS)])
-            held.wait_for("seed")  # it has a socket by then
-            self.refuse_unload()
-            done = held.wait(900)
-            assert done.code == 0, done.text + done.error_text
-            self.figures.storm.update(json.loads(done.text.splitlines()[-1]))
-            self.unload()
-            self.figures.slab.append(self.slab())
-            print(f"round {number + 1} of {rounds}: {self.figures.storm['sent']} messages", flush=True)
-            reports = self.machine.reports()
-            assert not reports, (number, SEED + number, reports)
-        churn.signal(signal.SIGTERM)
-        done = churn.wait(120)
-        assert done.code == 0, done.text + done.error_text
-        self.figures.churn = json.loads(done.text)
-
-    def strangers(self, words: str) -> None:
-        """Let users do in their own namespaces what would harm others."""
-        done = self.machine.run(f"/run/strangers {words}", timeout=900, check=False)
-        print(f"strangers {words}: {done.text.strip()}", flush=True)
-        assert done.code == 0, done.text + done.error_text
-
-    def refuse_unload(self) -> None:
-        """Ask for the module to go while its sockets are open: it must be refused."""
-        done = self.machine.run("rmmod nld", check=False)
-        assert done.code and "in use" in done.error_text, done
-        self.figures.refused_unloads += 1
+        super().__init__(machine, coverage.built(kernel("sanitizer")))
 
     def failures(self, *plant: str) -> Done:
         """Let every allocation of every operation fail."""
@@ -131,13 +45,6 @@ class Sanitized:
         # The kernel has words for each of its own that fails, too; what is a report is still one.
         self._said.update(self.machine.run("dmesg --notime").text.splitlines())
         return done
-
-    def slab(self) -> int:
-        """Return the slab memory in kB."""
-        for line in self.machine.run("cat /proc/meminfo").text.splitlines():
-            if line.startswith("Slab:"):
-                return int(line.split()[1])
-        raise MachineError("no Slab in /proc/meminfo")
 
     def leaks(self) -> str:
         """Scan for leaks twice, with the time between that kmemleak wants, and return what it found."""
@@ -158,18 +65,7 @@ class Sanitized:
 
     def summary(self) -> str:
         """Return the figures in words."""
-        storm, rows = self.figures.storm, []
-        rows.append(
-            f"seed {SEED}; {self.figures.loads} loads, {self.figures.refused_unloads} refused unloads"
-        )
-        rows.append(
-            f"{storm['sent']} messages, {storm['mutated']} of them spoiled: {storm['answers']} answers,"
-            f" {storm['acks']} acks, {storm['errors']} errors, {storm['announcements']} announcements,"
-            f" {storm['overruns']} overruns; {storm['dumps']} dumps, {storm['dumps_dropped']} left half way;"
-            f" {storm['created']} records created, {storm['replaced']} replaced, {storm['expired']} expired,"
-            f" {storm['lost_device']} lost their device"
-        )
-        rows.append("meanwhile: " + ", ".join(f"{value} {key}" for key, value in self.figures.churn.items()))
+        rows = [super().summary()]
         total = self.figures.failures.get("total", {})
         rows.append("injected failures: " + ", ".join(f"{value} {key}" for key, value in total.items()))
         for row in cast(list[dict[str, Any]], self.figures.failures.get("operations", [])):

@@ -7,7 +7,6 @@ has left. The whole takes longer than an ordinary test run may, so it has a mark
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
 
@@ -15,12 +14,10 @@ import pytest
 
 from . import bridge, coverage
 from .conftest import Boot
-from .kernel import kernel
+from .exercise import MESSAGES, MODULE, ROUNDS, SEED
 from .module import built
-from .programs import program
-from .sanitize import MESSAGES, MODULE, ROUNDS, SEED, Sanitized
+from .sanitize import Sanitized
 from .test_sanitizer import WRONG
-from .wheels import REPOSITORY
 
 pytestmark = [pytest.mark.vm, pytest.mark.sanitize]
 
@@ -39,17 +36,8 @@ def clean(sanitized: Sanitized) -> None:
 
 def test_trie_against_the_list(sanitized: Sanitized) -> None:
     """The KUnit suite."""
-    machine = sanitized.machine
-    tree = kernel("sanitizer").headers
-    machine.put("/run/kunit.ko", (tree / "lib/kunit/kunit.ko").read_bytes())
-    machine.put("/run/nld_trie_test.ko", (sanitized.modules / "nld_trie_test.ko").read_bytes())
-    machine.run("insmod /run/kunit.ko")
-    machine.run("insmod /run/nld_trie_test.ko", timeout=900)
-    log = machine.log()
-    machine.run("rmmod nld_trie_test")
-    assert "ok 1 nld_trie" in log, log[-3000:]
-    assert "not ok" not in log
-    assert machine.reports() == []
+    sanitized.kunit()
+    assert sanitized.machine.reports() == []
 
 
 def test_parameters_that_cannot_be(sanitized: Sanitized) -> None:
@@ -66,27 +54,15 @@ def test_parameters_that_cannot_be(sanitized: Sanitized) -> None:
 
 def test_suites_of_the_guest(sanitized: Sanitized) -> None:
     """The module's own tests, as they run on every kernel."""
-    machine = sanitized.machine
-    machine.put_tree({name: REPOSITORY / name for name in bridge.CARRIED}, bridge.GUEST_ROOT)
-    for name in bridge.PROGRAMS:
-        machine.put(f"{bridge.GUEST_ROOT}/programs/{name}", program(name), 0o755)
+    sanitized.carry_suites()
     files = sorted(file.name for file in bridge.GUEST_DIR.glob("test_module_*.py"))
     own = " ".join(f"tests/vm/guest/{name}" for name in files if name != "test_module_daemon.py")
-    for words in (
-        # What is marked for certain machines is about size: for kernels that are not ten times as slow.
-        f"-m 'not machine' {own}",
-        # Packets through the tables, and all that can go while they do. The spread is about size.
-        "tests/vm/guest/test_module_forward.py -k 'not spread'",
-        # The daemon's own.
-        "tests/vm/guest/test_contract.py::TestModule tests/vm/guest/test_module_daemon.py",
-    ):
-        done = machine.run(
-            "python3 -m pytest -q -p no:cacheprovider -o addopts= --tb=short --durations=10"
-            f" {words} 3>/dev/null",
-            cwd=bridge.GUEST_ROOT, env={bridge.INSIDE: "sanitizer"}, timeout=3000, check=False,
-        )  # fmt: skip
-        print(done.text)
-        assert done.code == 0, done.text[-20000:] + done.error_text[-5000:]
+    # What is marked for certain machines is about size: for kernels that are not ten times as slow.
+    sanitized.suites(f"-m 'not machine' {own}")
+    # Packets through the tables, and all that can go while they do. The spread is about size.
+    sanitized.suites("tests/vm/guest/test_module_forward.py -k 'not spread'")
+    # The daemon's own.
+    sanitized.suites("tests/vm/guest/test_contract.py::TestModule tests/vm/guest/test_module_daemon.py")
 
 
 def test_long_walks_give_way(sanitized: Sanitized) -> None:
@@ -107,15 +83,7 @@ def test_strangers(sanitized: Sanitized) -> None:
 
 def test_removal_while_records_expire(sanitized: Sanitized) -> None:
     """Nobody has a socket, so the module may go; its work has much to do just then."""
-    for turn in range(6):
-        sanitized.load()
-        held = sanitized.machine.start(["/run/strangers", "hold", "4000"])
-        held.wait_for("ready", timeout=300)
-        time.sleep(turn * 0.1)
-        sanitized.unload()
-        held.signal(signal.SIGKILL)
-        held.wait(60)
-        assert sanitized.machine.reports() == []
+    sanitized.removal_while_records_expire(6)
 
 
 def test_every_allocation_fails_once(sanitized: Sanitized) -> None:

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that is wrong on purpose: proves that the sanitizer kernel sees it.
+ * A module that is wrong on purpose: proves that the kernels that watch
+ * themselves see it.
  *
  * fault=1 reads freed memory, fault=2 forgets memory, fault=3 reads past an
  * array, fault=4 may sleep under a spinlock, fault=5 takes two locks in either
- * order. Without a fault it does nothing.
+ * order, fault=6 lets two threads count without a lock, fault=7 takes a lock
+ * that may sleep, on PREEMPT_RT, where nothing may. Without a fault it does
+ * nothing.
  */
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -61,6 +65,43 @@ static void lock_in_either_order(void)
 	spin_unlock(&other);
 }
 
+static unsigned long counter;
+
+static void add(unsigned int times)
+{
+	while (times--) {
+		counter++;
+		barrier();
+	}
+}
+
+static int keep_adding(void *unused)
+{
+	while (!kthread_should_stop()) {
+		add(1000);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void add_from_two_threads(void)
+{
+	struct task_struct *task = kthread_run(keep_adding, NULL, "wrong");
+
+	if (IS_ERR(task))
+		return;
+	add(1000000);
+	kthread_stop(task);
+}
+
+static void lock_without_preemption(void)
+{
+	preempt_disable();
+	spin_lock(&lock);
+	spin_unlock(&lock);
+	preempt_enable();
+}
+
 static int __init wrong_init(void)
 {
 	switch (fault) {
@@ -79,6 +120,12 @@ static int __init wrong_init(void)
 	case 5:
 		lock_in_either_order();
 		break;
+	case 6:
+		add_from_two_threads();
+		break;
+	case 7:
+		lock_without_preemption();
+		break;
 	}
 	return 0;
 }
@@ -89,5 +136,5 @@ static void __exit wrong_exit(void)
 
 module_init(wrong_init);
 module_exit(wrong_exit);
-MODULE_DESCRIPTION("Faults for the sanitizer kernel to find");
+MODULE_DESCRIPTION("Faults for a kernel that watches itself to find");
 MODULE_LICENSE("GPL");
