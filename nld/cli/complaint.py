@@ -65,6 +65,7 @@ _SUSPECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Where the kernel names no attribute: fields that its words, or else its errno, are about."""
 
 _RECORD = re.compile(r"^routes\[\d+\]\.?|^filter\.")
+"""The place of a record in the daemon's call, which is not the user's."""
 
 
 def status_of(error: NldError) -> int:
@@ -103,26 +104,28 @@ def complaint(
     spots: Mapping[str, int] | None = None,
     record: Mapping[str, Any] | None = None,
     kernel: str | None = None,
+    *,
+    place: str = "",
 ) -> str:
     """An error, or one of its ``failures``, as several lines.
 
     ``words`` and ``spots`` are the command line and where each field came from, for the caret; ``record``
     is what was asked for, for the advice, and ``kernel`` which kernel table, if one was named.
+    ``place`` names the route where there are several, in the user's own counting.
     """
     said = printable_values(error.parameters() if isinstance(error, NldError) else dict(error))
-    message = str(said.get("message", "the daemon refused"))
+    message = _RECORD.sub("", str(said.get("message", "the daemon refused"))).removeprefix(": ")
     operation, key = said.get("operation"), said.get("key")
-    if operation == "connect":
+    if operation in ("connect", "validate"):
         operation = None  # The message says it all.
-    subject = " ".join(str(part) for part in (operation, key) if part)
-    lines = [
-        f"nld: {subject}: {message}" if subject and str(key or "\0") not in message else f"nld: {message}"
-    ]
+    subject = place or " ".join(str(part) for part in (operation, key) if part)
+    said_already = not place and str(key or "\0") in message
+    lines = [f"nld: {subject}: {message}" if subject and not said_already else f"nld: {message}"]
     extack = said.get("extack") or {}
     attribute = extack.get("attribute") or extack.get("missing")
     at = spot(said.get("field"), attribute, spots or {})
     if at is None and said.get("field"):
-        lines.append(f"field: {said['field']}")
+        lines.append(f"field: {_RECORD.sub('', said['field'])}")
     elif at is None:
         at = _suspect(str(extack.get("message", "")), str(said.get("errno", "")), spots or {})
     if at is not None:

@@ -8,6 +8,7 @@ as a whole; that record is set aside, and the rest is worked out anew from what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from nld.cli.complaint import complaint
@@ -28,6 +29,10 @@ Write = Callable[[str, list[Record]], int]
 """Does one call; the number of routes done. Raises NldError."""
 
 
+Failure = tuple[Mapping[str, Any], Record | None]
+"""What is told, as an error's parameters, of which record."""
+
+
 class Restored(NamedTuple):
     """``done`` routes were sent, ``there`` were there or have run out; ``failures`` are told as text."""
 
@@ -39,6 +44,17 @@ class Restored(NamedTuple):
 
 def restore(saved: Sequence[Record], present: Present, write: Write) -> Restored:
     """Put the records back. Raises NldError for what is not about one of them."""
+    numbers = {id(record): number for number, record in enumerate(saved, 1)}
+
+    def tell(failure: NldError | Mapping[str, Any], record: Record | None) -> str:
+        """The complaint, with the place of its route in ``saved``, from 1."""
+        if record is None:
+            return complaint(failure)
+        message = failure.message if isinstance(failure, NldError) else str(failure.get("message"))
+        destination = str(record.get("dst"))
+        place = f"route {numbers[id(record)]}" + ("" if destination in message else f", {destination}")
+        return complaint(failure, record=record, place=place)
+
     names = Names()
     routes = SavedRoutes(names)
     aside: list[str] = []
@@ -47,7 +63,7 @@ def restore(saved: Sequence[Record], present: Present, write: Write) -> Restored
         try:
             wanted.append(routes.of(record))
         except (ValueError, TypeError, AttributeError, KeyError):
-            aside.append(_told(record, write))
+            aside.append(_refusal(record, write, tell))
     done = 0
     while True:
         failed = len(saved) - len(wanted)
@@ -56,30 +72,30 @@ def restore(saved: Sequence[Record], present: Present, write: Write) -> Restored
             try:
                 done += write(step.operation, [route.written for route in step.routes])
             except NldError as error:
-                told = _each(error)
+                told = _each(error, step.routes)
                 done += error.done or 0
                 if (error.done or 0) + (error.failed or 0) == len(step.routes):
                     failed += error.failed or 0
-                    failures += map(complaint, told)
+                    failures += starmap(tell, told)
                     continue
                 # The call, or the end of it, was refused as a whole.
-                blamed = [failure for failure in told if failure["error"] in _COMPLAINTS]
-                out = _blamed(blamed, step.routes, wanted)
+                blamed = [(failure, record) for failure, record in told if failure["error"] in _COMPLAINTS]
+                out = _blamed(blamed, wanted)
                 if not out:
                     raise
-                aside += map(complaint, blamed)
+                aside += starmap(tell, blamed)
                 wanted = [route for route in wanted if route not in out]
                 break
         else:
             return Restored(done, len(saved) - done - failed, failed, failures)
 
 
-def _told(record: Record, write: Write) -> str:
+def _refusal(record: Record, write: Write, tell: Callable[[NldError, Record], str]) -> str:
     """What the daemon says of a record that makes no sense here."""
     try:
         write("add", [record])
     except NldError as error:
-        return complaint(error)
+        return tell(error, record)
     return ""
 
 
@@ -100,29 +116,27 @@ _COMPLAINTS = frozenset(kind("").name for kind in (InvalidRecord, DeviceNotFound
 """Errors for which the daemon refuses a call as a whole."""
 
 
-def _blamed(
-    failures: Iterable[Mapping[str, Any]], sent: Sequence[SavedRoute], wanted: Sequence[SavedRoute]
-) -> set[SavedRoute]:
+def _blamed(blamed: Iterable[Failure], wanted: Sequence[SavedRoute]) -> set[SavedRoute]:
     """The routes that are to blame, and all by the same missing device: not every failure is told."""
-    out: set[SavedRoute] = set()
+    records: set[int] = set()
     missing: list[set[str]] = []
-    for failure in failures:
-        index = failure.get("index")
-        if index is not None and index < len(sent):
-            out.add(sent[index])
-            if failure["error"] == DeviceNotFound("").name and len(_devices(sent[index])) == 1:
-                missing.append(_devices(sent[index]))
-    return out | {route for route in wanted if missing and _devices(route) in missing}
+    for failure, record in blamed:
+        if record is not None:
+            records.add(id(record))
+            if failure["error"] == DeviceNotFound("").name and len(_devices(record)) == 1:
+                missing.append(_devices(record))
+    return {route for route in wanted if id(route.record) in records or _devices(route.record) in missing}
 
 
-def _devices(route: SavedRoute) -> set[str]:
-    hops = (route.record, *route.record.get("nexthops", ()))
-    return {hop["dev"] for hop in hops if hop.get("dev") is not None}
+def _devices(record: Record) -> set[str]:
+    return {hop["dev"] for hop in (record, *record.get("nexthops", ())) if hop.get("dev") is not None}
 
 
-def _each(error: NldError) -> list[dict[str, Any]]:
-    """The error and the other failures of its call, as parameters."""
+def _each(error: NldError, sent: Sequence[SavedRoute]) -> list[Failure]:
+    """The error and the other failures of its call, as parameters, each with its record of those sent."""
     told = [{"error": error.name, **error.parameters()}, *map(dict, error.failures)]
-    return list(
-        {(failure.get("index"), failure.get("destination_index")): failure for failure in told}.values()
-    )
+    by_index = {failure.get("index"): failure for failure in told}
+    return [
+        (failure, None if index is None or index >= len(sent) else sent[index].record)
+        for index, failure in by_index.items()
+    ]

@@ -45,9 +45,9 @@ def read(data: bytes) -> list[Record]:
     if not isinstance(routes, list):
         raise NotSaved("standard input is JSON, but not a list of routes")
     records: list[Record] = []
-    for index, route in enumerate(routes):
+    for number, route in enumerate(routes, 1):
         if not isinstance(route, dict):
-            raise NotSaved(f"standard input is a list whose item {index} is not a route: {route!r:.60}")
+            raise NotSaved(f"item {number} of standard input is not a route: {route!r:.60}")
         if "type" in route:
             route["type"] = type_of(route["type"])
         destinations = route.get("dst")

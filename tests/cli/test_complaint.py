@@ -56,7 +56,13 @@ def test_advice_names_the_route() -> None:
 
 
 def test_a_field_without_a_word_is_named() -> None:
-    assert "field: routes[0].owner" in complaint(InvalidRecord("unknown", field="routes[0].owner"))
+    assert "field: owner" in complaint(InvalidRecord("unknown", field="routes[0].owner"))
+
+
+def test_the_place_of_a_route_is_the_users_and_not_that_in_the_call() -> None:
+    error = InvalidRecord("routes[3].gateway: wrong", field="routes[3].gateway", operation="validate")
+    assert complaint(error) == "nld: gateway: wrong\nfield: gateway"
+    assert complaint(error, place="route 7") == "nld: route 7: gateway: wrong\nfield: gateway"
 
 
 STATUSES: tuple[tuple[NldError, int], ...] = (

@@ -223,6 +223,8 @@ def test_what_cannot_be_put_back_is_told_and_the_rest_is_there(stand: Stand) -> 
     assert done.code == 2
     told = ("'gone0'", "10.4.0.0/16", "ENETUNREACH", "10.9.0.0/16", "protocol bird", "gatway", "'nld9'")
     assert [words for words in told if words not in done.err] == []
+    places = ("route 1, 10.1.0.0/16: dev:", "route 6, 10.5.0.0/16:", "route 9, 10.8.0.0/16: dev:")
+    assert [words for words in places if words not in done.err] == [], "counted from 1, as in the file"
     assert "6 of 10 routes were not restored" in done.err
     assert "3 routes restored, 1 already there" in done.err
     shown = stand.nld("route list proto nld").out

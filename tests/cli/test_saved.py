@@ -36,7 +36,7 @@ def test_the_raw_name_of_a_device_is_spelled_as_nld_has_it() -> None:
         (b"default via 192.0.2.1 dev nld0", "not JSON"),
         (b"[" * 100000, "not JSON"),
         (b'{"dst":"default"}', "not a list of routes"),
-        (b'[{"dst":"default"},7]', "item 1 is not a route: 7"),
+        (b'[{"dst":"default"},7]', "item 2 of standard input is not a route: 7"),
     ],
 )
 def test_what_is_not_saved_routes_is_told(data: bytes, words: str) -> None:
