@@ -74,7 +74,7 @@ async def _six(view: View, selection: Selection) -> AsyncGenerator[list[Row], No
         stream = _given(view, selection)
         try:
             async for some in stream:
-                view.table.drain()
+                await view.table.drained()
                 if witness.saw_any(AF.INET6):
                     some = [row for row in some if not witness.saw(row[0].place)]  # noqa: PLW2901
                 if some:
@@ -82,7 +82,7 @@ async def _six(view: View, selection: Selection) -> AsyncGenerator[list[Row], No
                     yield some
         finally:
             await stream.aclose()
-        view.table.drain()
+        await view.table.drained()
         if not witness.saw_any(AF.INET6):
             return
     await view.settled()

@@ -301,7 +301,7 @@ class View:
             return
         lost, self._lost = self._lost, []
         there_again = await reinstall(self.table, [row for row in lost if not self._taken(*row)])
-        self.table.drain()
+        await self.table.drained()
         for shape, destination in there_again:
             self.wrote(shape, destination)
 

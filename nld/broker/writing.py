@@ -53,6 +53,9 @@ _JOINING = (Operation.APPEND, Operation.PREPEND)
 ROUNDS = 16
 """How often a route is decided on again because another program was quicker, before that is the answer."""
 
+SWAPPED = 512
+"""Routes that are replaced by way of stand-ins at a time; what happened to them is summed up in one turn."""
+
 _REMEMBERED = 4096
 """Answers remembered before the memory of them is thrown away and built anew."""
 
@@ -306,12 +309,14 @@ class Writing:
         """Send it; the places of those where somebody else was quicker."""
         view = self._view
         again: list[int] = []
-        plain: Sequence[int] = ()
-        if decided.swaps:
-            with view.several_steps(piece.keys[one.place] for one in decided.swaps):
-                swapped = await swap(view, decided.swaps)
+        plain: list[int] = []
+        for start in range(0, len(decided.swaps), SWAPPED):
+            swaps = decided.swaps[start : start + SWAPPED]
+            with view.several_steps(piece.keys[one.place] for one in swaps):
+                swapped = await swap(view, swaps)
             errors.update(swapped.errors)
-            again, plain = swapped.again, swapped.plain
+            again += swapped.again
+            plain += swapped.plain
         indexes, patterns = decided.indexes, decided.patterns
         if plain:
             indexes = [*indexes, *plain]

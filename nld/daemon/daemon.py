@@ -155,7 +155,7 @@ class Daemon:
             module = ModuleTable(
                 names,
                 fib.around,
-                fib.drain,
+                fib.drained,
                 number=kernel.module.number,
                 protocol=kernel.module.protocol,
                 device=kernel.module.device,

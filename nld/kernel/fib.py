@@ -122,10 +122,6 @@ class FibTable(Vocabulary):
         """What runs until the table is closed."""
         return [*self.channel.tasks, self.listener.task]
 
-    def drain(self) -> None:
-        """Take in all notifications that have arrived."""
-        self.listener.drain()
-
     async def drained(self) -> None:
         """As :meth:`drain`, with turns for the event loop where there is much."""
         await self.listener.drained()
@@ -185,7 +181,7 @@ class FibTable(Vocabulary):
         """
         request = selection.requests()[0]
         first = min(selection.families)
-        self.drain()
+        await self.drained()
         if first == AF.INET or self._hiding():
             request = replace(request, family=AF.UNSPEC)
         try:
@@ -275,7 +271,7 @@ class FibTable(Vocabulary):
                 except NldError as error:
                     # Kernels before 5.3 have no nexthop objects.
                     log.warning("not read", what=request.name, **error.parameters())
-            self.drain()
+            await self.drained()
         finally:
             since, self._since = self._since, None
         for suspicion in self.around.learned(found, since):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import math
 import select
 import time
 from collections.abc import Callable, Iterable
@@ -106,19 +105,16 @@ class Listener:
             self.socket.join(group)
         self.task = asyncio.create_task(self._receiver(), name="netlink notifications")
 
-    def drain(self) -> None:
-        """Hand on everything that has arrived by now. Who writes faster than this reads holds up nobody."""
-        for _ in range(self._bursts):
-            if not self._take():
-                break
-
     def drain_some(self) -> None:
         """Hand on what has arrived, as much as this turn of the event loop has time for."""
         if self._left > 0:
             self._take(self._left)
 
     async def drained(self) -> None:
-        """As :meth:`drain`, with turns for the event loop where there is much."""
+        """Hand on everything that has arrived by now, with turns for the event loop where there is much.
+
+        Who writes faster than this reads holds up nobody.
+        """
         end = self.counters.received + self._bursts * BURST
         async with self._draining:
             while self.counters.received < end and (self._left <= 0 or self._take(self._left)):  # noqa: ASYNC110
@@ -140,7 +136,7 @@ class Listener:
                 await asyncio.sleep(PAUSE)
                 self._readiness.clear()
 
-    def _take(self, seconds: float = math.inf) -> bool:
+    def _take(self, seconds: float) -> bool:
         """Read up to BURST datagrams, about so long, and hand them on; False when the queue is empty."""
         more = True
         taken = 0

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,7 +104,7 @@ class ModuleTable(Vocabulary):
         self,
         names: Names,
         around: Surroundings,
-        refresh: Callable[[], None],
+        refresh: Callable[[], Awaitable[None]],
         *,
         protocol: int,
         number: int = message.PROTOCOL,
@@ -215,15 +215,9 @@ class ModuleTable(Vocabulary):
             # The table is as good without: only packets need the device.
             log.error("the module's device is not as configured", dev=self.device, reason=str(error))
 
-    def drain(self) -> None:
-        """Take in all announcements that have arrived, and the news of devices before them."""
-        self._refresh()
-        if self._attachment is not None:
-            self._attachment.listener.drain()
-
     async def drained(self) -> None:
-        """As :meth:`drain`, with turns for the event loop where there is much."""
-        self._refresh()
+        """Take in all announcements that have arrived, and the news of devices before them."""
+        await self._refresh()
         if self._attachment is not None:
             await self._attachment.listener.drained()
 

@@ -171,11 +171,8 @@ class KernelTable(Protocol):
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs until the table is closed; its end before that is a failure."""
 
-    def drain(self) -> None:
-        """Hand the sink everything that has happened by now."""
-
     async def drained(self) -> None:
-        """As :meth:`drain`, with turns for the event loop where there is much."""
+        """Hand the sink everything that has happened by now, with turns for the loop where there is much."""
 
     @property
     def port_id(self) -> int:

@@ -81,10 +81,10 @@ class History(Generic[S]):
             self.extend(held.sum())
             self._intermediate = held
 
-    def keeps_back(self, keys: Iterable[bytes]) -> bool:
-        """Whether something that happened at one of these keys may not have been told yet."""
+    def keeps_back(self, keys: Iterable[bytes] | None = None) -> bool:
+        """Whether something that happened at one of these keys, or anywhere, may not have been told yet."""
         held = self._intermediate
-        return held is not None and held.about(keys)
+        return held is not None and bool(held) and (keys is None or held.about(keys))
 
     def release(self) -> None:
         """Tell the sum of what was kept back."""

@@ -33,6 +33,10 @@ class Intermediate(Generic[S]):
             (self._rows if kept else others).append(row)
         return others
 
+    def __bool__(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self._rows)
+
     def about(self, keys: Iterable[bytes]) -> bool:
         """Whether something is kept that may have happened at one of these keys."""
         return bool(self._rows) and not self._keys.isdisjoint(keys)

@@ -1,14 +1,16 @@
 """The roster: what stood in a mirror at one moment, walked in pieces while the mirror goes on.
 
 A snapshot takes as long as its reader takes, and there may be a thousand readers, so none gets a copy.  They
-share a list of the keys of some moment, the roster.  A walk goes through it, and asks the mirror what
-stands at each key; where something has changed since the walk's own moment, the history says what it was, and
-that is undone.  Keys that came after the roster and before the walk are walked after it.
+share the keys of some moment, the roster.  A walk goes through it, and asks the mirror what stands at each
+key; where something has changed since the walk's own moment, the history says what it was, and that is
+undone.  Keys that came after the roster and before the walk are walked after it.
 
-So a walk yields exactly the routes of its moment, and holds nothing but its place.  A roster holds a list of
-keys, and an index of the changes since, of which only walks that go on make it take notice.  It is kept
-for as long as somebody walks it, and no longer than the history reaches back to it: a walk that is overtaken
-is *lost*, and its reader begins again, as with any reader that falls behind the history.
+So a walk yields exactly the routes of its moment, and holds nothing but its place.  A roster holds keys, and
+an index of the changes since, of which only walks that go on make it take notice.  Everybody would wait for
+a copy of a million keys; so the keys of a part of the mirror are copied when the first walk comes there, and
+the changes until then are undone.  A roster is kept for as long as somebody walks it, and no longer than the
+history reaches back to it: a walk that is overtaken is *lost*, and its reader begins again, as with any
+reader that falls behind the history.
 
 Does not belong here: which routes are wanted, and when the next piece is due.
 """
@@ -16,10 +18,11 @@ Does not belong here: which routes are wanted, and when the next piece is due.
 from __future__ import annotations
 
 import weakref
+from itertools import filterfalse
 from typing import Generic
 
 from nld.rib.history import History
-from nld.rib.mirror import Entry, Mirror, S, in_order, several
+from nld.rib.mirror import PARTS, Entry, Mirror, S, in_order, part_of, several
 
 INDEXED = 4096
 """Changes that are taken notice of in one step."""
@@ -38,7 +41,9 @@ class Roster(Generic[S]):
 
     def __init__(self, mirror: Mirror[S], history: History[S]) -> None:
         self.generation = history.generation
-        self.keys = mirror.keys()
+        self._parts: list[list[bytes] | None] = [None] * PARTS
+        self._changed: tuple[list[bytes], ...] = tuple([] for _ in range(PARTS))
+        """Keys at which something has changed, of the parts that are not copied yet."""
         self.late: list[bytes] = []
         """Keys at which nothing stood at the roster's moment, and something has since."""
         self.lost = False
@@ -50,7 +55,8 @@ class Roster(Generic[S]):
     def drop(self) -> None:
         """Hold nothing any more; walks are lost."""
         self.lost = True
-        self.keys.clear()
+        self._parts = []
+        self._changed = ()
         self.late.clear()
         self._changes.clear()
 
@@ -72,12 +78,34 @@ class Roster(Generic[S]):
             known = changes.get(key)
             if known is None:
                 changes[key] = [(number, old, new)]
+                part = part_of(key)
+                if self._parts[part] is None:
+                    self._changed[part].append(key)
                 if old is None:
                     self.late.append(key)  # perhaps: others may stand there, see was_empty
             else:
                 known.append((number, old, new))
         self._indexed += len(rows)
         return self._indexed == self._history.generation
+
+    def part(self, number: int) -> list[bytes] | None:
+        """The keys of a part at the roster's moment; all changes must have been taken notice of.
+
+        None: more has happened in the mirror than the history had told; it is told now.
+        """
+        keys = self._parts[number]
+        if keys is None:
+            if self._history.keeps_back():
+                self._history.catch_up()
+                return None
+            keys = self._mirror.part(number)
+            changed = self._changed[number]
+            if changed:
+                keys = list(filterfalse(self._changes.__contains__, keys))
+                keys += filterfalse(self.was_empty, changed)
+                changed.clear()
+            self._parts[number] = keys
+        return keys
 
     def behind(self, keys: list[bytes]) -> bool:
         """Whether the history has kept back what happened at some of these keys; it is told now."""
@@ -97,7 +125,7 @@ class Roster(Generic[S]):
         return found
 
     def was_empty(self, key: bytes) -> bool:
-        """Whether nothing stood at a late key at the roster's moment."""
+        """Whether nothing stood at a key that has changed at the roster's moment."""
         return not self._undone(self._mirror.entries([key])[0], self._changes[key], self.generation)
 
     @staticmethod
@@ -122,6 +150,7 @@ class Walk(Generic[S]):
     def __init__(self, roster: Roster[S], generation: int) -> None:
         self.generation = generation
         self._roster = roster
+        self._part = 0
         self._at = 0
         self._late = 0
 
@@ -133,18 +162,25 @@ class Walk(Generic[S]):
         roster = self._roster
         if not roster.catch_up():
             return []
-        keys = roster.keys[self._at : self._at + most]
-        if not keys:  # of a late one all changes are looked at
-            keys = roster.late[self._late : self._late + max(1, most // LATER)]
-        if not keys:
+        part, at = self._part, self._at
+        keys: list[bytes] = []
+        while part < PARTS and len(keys) < most:
+            there = roster.part(part)
+            if there is None:
+                return []
+            some = there[at : at + most - len(keys)]
+            keys += some
+            at += len(some)
+            if at >= len(there):
+                part, at = part + 1, 0
+        late = [] if keys else roster.late[self._late : self._late + max(1, most // LATER)]
+        if not keys and not late:
             return None
-        if roster.behind(keys):
+        if roster.behind(keys or late):
             return []
-        if self._at < len(roster.keys):
-            self._at += len(keys)
-        else:
-            self._late += len(keys)
-            keys = list(filter(roster.was_empty, keys))
+        self._part, self._at = part, at
+        self._late += len(late)
+        keys += filter(roster.was_empty, late)  # of a late one all changes are looked at
         rows: list[tuple[S, bytes]] = []
         for key, entry in zip(keys, roster.entries(keys, self.generation), strict=True):
             for shape in several(entry):

@@ -97,7 +97,7 @@ async def one_route_is_asked_for() -> None:
     view = View(table, 100)
     await view.start()
     ip(*(f"route add 2001:db8:77::/48 {words} expires 900" for words in ("dev veth0", "dev veth1 metric 9")))
-    table.drain()
+    await table.drained()
 
     def dump(*_: object) -> None:
         raise AssertionError("the table was read")

@@ -279,11 +279,11 @@ async def lost_surroundings() -> None:
         "nexthop add id 7 via 192.0.3.2 dev t3",
     ]  # fmt: skip
     batch.run(lines)
-    view.table.drain()
+    await view.table.drained()
     assert view.resyncs, "nothing was lost"
     lines += ["route add 10.201.0.0/16 nhid 7", "route add 10.202.0.0/16 dev t9"]
     batch.run(lines[-2:])
-    view.table.drain()
+    await view.table.drained()
     while not any("10.202.0.0/16" in one for one in watcher.told):  # noqa: ASYNC110
         await asyncio.sleep(0)
     table.may.set()

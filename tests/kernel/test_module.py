@@ -84,9 +84,13 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     return made
 
 
+async def _nothing_new() -> None:
+    """Devices stay as they are."""
+
+
 def table() -> ModuleTable:
     names = Names()
-    return ModuleTable(names, Surroundings(), lambda: None, protocol=131)
+    return ModuleTable(names, Surroundings(), _nothing_new, protocol=131)
 
 
 def reason(made: ModuleTable) -> str | None:
