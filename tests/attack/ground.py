@@ -228,7 +228,7 @@ def working(path: str, work: Work, uid: int) -> Iterator[Callable[[], tuple[list
     def stop() -> tuple[list[float], list[str]]:
         here.send("stop")
         if not here.poll(PATIENCE):
-            return [PATIENCE], [f"{work.__name__}: no answer in {PATIENCE} seconds"]
+            return [PATIENCE], [f"{_name(work)}: no answer in {PATIENCE} seconds"]
         said: tuple[list[float], list[str]] = here.recv()
         return said
 
@@ -249,8 +249,12 @@ def _work(pipe: Connection, path: str, work: Work, uid: int) -> None:
     try:
         work(path, lambda: not pipe.poll(), times)
     except NldError as error:
-        errors.append(f"{work.__name__}: {type(error).__name__}: {error}")
+        errors.append(f"{_name(work)}: {type(error).__name__}: {error}")
     pipe.send((times, errors))
+
+
+def _name(work: Work) -> str:
+    return str(getattr(work, "__name__", work))
 
 
 def _until(condition: Callable[[], bool]) -> None:
