@@ -1,9 +1,9 @@
 """How long turns of the event loop are while everybody does what nld is for, at the same time.
 
 One client adds, replaces and deletes thousands of routes a call, one lists everything, one follows, one looks
-up; beside them another route program writes as fast as it can, and a link flaps.  A turn is counted in processor
-time (``pulse.py``), so that the rest of the machine does not count.  In small a part of ``make check``; the
-figures of ``make attack`` are for 300,000 and 1,000,000 routes.
+up; beside them another route program writes as fast as it can, and a link flaps.  A turn is counted in
+processor time (``pulse.py``), so that the rest of the machine does not count.  In small a part of
+``make check``; the figures of ``make attack`` are for 300,000 and 1,000,000 routes.
 """
 
 from __future__ import annotations
