@@ -7,6 +7,9 @@ is kept: nothing overtakes a line before it, and the same destination twice neve
 Two readers of a line: the grammar, and a short cut for a line whose words equal an earlier line's but
 for the destination, so that a hundred thousand routes by a few gateways parse a few lines only.
 
+A call is done in a thread of its own, while the lines behind it are read and grouped, which takes half as
+long.  The next call is not sent before the answer has come: only reading runs ahead.
+
 What differs from ``ip`` and is said in the help: without ``-force`` the run stops at the first call
 with a failed line, so lines behind it in the same call (up to ``CALL_ROUTES``) may have been done.
 """
@@ -16,6 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from socket import AF_INET6, inet_ntop, inet_pton
+from threading import Thread
 from typing import Any, NamedTuple
 
 from nld.cli import values
@@ -29,6 +34,9 @@ CALL_ROUTES = 5000
 _TEMPLATES = 4096
 
 _PLAIN_V4 = re.compile(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})(?:/(?:[1-9]|[12]\d|3[01]))?")
+_PLAIN_V6 = re.compile(r"([0-9a-f:]+)/([1-9]\d?|1[01]\d|12[0-7])")
+_SPECIAL = re.compile(r"""[#'"\\\ufeff]""")
+"""What makes a line more than its words."""
 _BLANKS = " \t\r\n"
 
 
@@ -48,6 +56,10 @@ def read_lines(stream: Iterable[str]) -> Iterator[BatchLine]:
     number = 0
     for physical in stream:
         number += 1
+        if not (held or _SPECIAL.search(physical)):
+            if words := physical.split():
+                yield BatchLine(number, words)
+            continue
         if number == 1:
             physical = physical.removeprefix("\ufeff")  # noqa: PLW2901 - a byte order mark
         text = held + physical.partition("#")[0] if "#" in physical else held + physical
@@ -152,6 +164,19 @@ class Grouping:
         return call
 
 
+def _plain6(text: str) -> bool:
+    """Whether it is an IPv6 prefix as the grammar would write it."""
+    match = _PLAIN_V6.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        packed = inet_pton(AF_INET6, match[1])
+    except OSError:
+        return False
+    host_bits = (1 << 128 - int(match[2])) - 1
+    return inet_ntop(AF_INET6, packed) == match[1] and not int.from_bytes(packed, "big") & host_bits
+
+
 class Reader:
     """Parses batch lines, remembering lines that differ in their destination only."""
 
@@ -167,10 +192,10 @@ class Reader:
         """
         if len(words) < 3:
             return self._parse(words)
-        key = (words[1], *words[3:])
+        key = (*words[:2], *words[3:])
         template = self._templates.get(key)
-        if template is not None and abbreviates(words[0], "route"):
-            if template.family == INET and _PLAIN_V4.fullmatch(words[2]):
+        if template is not None:
+            if (_PLAIN_V4.fullmatch if template.family == INET else _plain6)(words[2]):
                 return template, words[2]
             prefix = values.parse_prefix(words[2], template.family)
             if isinstance(prefix, values.Prefix) and prefix.length and not prefix.host_bits:
@@ -230,14 +255,20 @@ class Batch:
         self._explain = explain
         self._progress = progress
         self._done = 0
+        self._under_way: Thread | None = None
+        self._broken: BaseException | None = None
+        self._stopped = False
         self.failed = False
 
     def feed(self, lines: Iterable[BatchLine]) -> int:
         """Do all lines; exit status 0, or 1 when a line failed (as ``ip -batch``)."""
-        for number, words in lines:
-            if not self._line(number, words):
-                return 1
-        self._flush()
+        try:
+            for number, words in lines:
+                if not self._line(number, words):
+                    return 1
+            self._flush()
+        finally:
+            self._answered()
         return 1 if self.failed else 0
 
     def _line(self, number: int, words: list[str]) -> bool:
@@ -260,10 +291,36 @@ class Batch:
         return status == 0 or self._fail("", number)
 
     def _flush(self) -> bool:
+        """Do what is grouped, and wait for its answer; False means stop."""
         call = self._grouping.take()
-        return call is None or self._do(call)
+        return (call is None or self._do(call)) and self._answered()
 
     def _do(self, call: Call) -> bool:
+        """Begin with a call when the one before is answered; False means stop."""
+        if not self._answered():
+            return False
+        self._under_way = Thread(target=self._carry, args=(call,), daemon=True)
+        self._under_way.start()
+        return True
+
+    def _answered(self) -> bool:
+        """Wait for the call that is under way; False means stop."""
+        if self._under_way is not None:
+            self._under_way.join()
+            self._under_way = None
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise broken
+        return not self._stopped
+
+    def _carry(self, call: Call) -> None:
+        try:
+            self._stopped = not self._carried(call)
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for the call
+            self._broken = error
+
+    def _carried(self, call: Call) -> bool:
+        """Do a call and tell what failed, in its thread; False means stop."""
         try:
             self._send(call)
         except NldError as error:
