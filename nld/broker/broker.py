@@ -164,8 +164,11 @@ class Broker:
         texts: list[str] = []
         asked = iter(questions)
         while part := list(islice(asked, LOOKUPS_AT_ONCE)):
-            texts += await asyncio.gather(*(answer(view, question, form) for question in part))
-            yield BREATH
+            if len(part) == 1:
+                texts.append(await answer(view, part[0], form))
+            else:
+                texts += await asyncio.gather(*(answer(view, question, form) for question in part))
+                yield BREATH
         yield _array(texts)
 
     async def list(

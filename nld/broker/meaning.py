@@ -23,7 +23,7 @@ from nld.kernel.comparison import LEG_FIELDS, asked_fields, difference, leg
 from nld.kernel.shape import Shape
 from nld.kernel.table import KernelTable, Operation, Pattern
 from nld.netlink.registry import NextHopFlag
-from nld.netlink.route import Route
+from nld.netlink.route import Route, copied
 from nld.rib.mirror import Entry, several
 
 _SETTABLE = int(NextHopFlag.ONLINK | NextHopFlag.PERVASIVE)
@@ -102,20 +102,20 @@ def _names_a_leg(pattern: Pattern, shape: Shape, names: frozenset[str]) -> bool:
 
 def _whole(route: Route, leg_index: int | None) -> Route:
     """What a delete must say to mean this route and no other; or one leg of it."""
-    route = replace(route, cacheinfo=None, expires=None, flags=route.flags & _SETTABLE)
+    route = copied(route, cacheinfo=None, expires=None, flags=route.flags & _SETTABLE)
     if route.nh_id is not None:
         # The kernel shows what the object says beside its id, and takes the id alone; it shows a type that
         # is the object's (blackhole), and compares with another.
-        return replace(
+        return copied(
             route, type=0, gateway=None, via=None, oif=None, multipath=None, encap=None, encap_type=None
         )
     if leg_index is not None and route.multipath is not None:
         hop = route.multipath[leg_index]
-        return replace(
+        return copied(
             route, multipath=None, gateway=hop.gateway, via=hop.via, oif=hop.ifindex,
             encap=hop.encap, encap_type=hop.encap_type,
         )  # fmt: skip
     if route.multipath is not None:
         legs = tuple(replace(hop, flags=hop.flags & _SETTABLE) for hop in route.multipath)
-        return replace(route, multipath=legs)
+        return copied(route, multipath=legs)
     return route

@@ -17,7 +17,6 @@ Does not belong here: whose the old route is (``writing.py``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nld.broker.meaning import exactly
@@ -25,7 +24,7 @@ from nld.broker.view import View
 from nld.errors import NldError, OutcomeUnknown, RouteExists
 from nld.kernel.shape import Rank, Shape
 from nld.kernel.table import Operation, Pattern
-from nld.netlink.route import Route
+from nld.netlink.route import Route, copied
 
 _HIGHEST = 2**32 - 1
 """RTA_PRIORITY is a U32."""
@@ -66,7 +65,7 @@ class _Patterns:
         """To add the route, with this metric instead of its own."""
 
         def make() -> Pattern:
-            route = pattern.route if metric is None else replace(pattern.route, priority=metric)
+            route = pattern.route if metric is None else copied(pattern.route, priority=metric)
             return self._pattern(pattern, route, Operation.ADD)
 
         return self._one(("add", pattern, metric), make)
@@ -75,7 +74,7 @@ class _Patterns:
         """To delete what :meth:`added` has added."""
 
         def make() -> Pattern:
-            return self._pattern(pattern, replace(pattern.route, expires=None), Operation.DELETE)
+            return self._pattern(pattern, copied(pattern.route, expires=None), Operation.DELETE)
 
         return self._one(("delete", pattern), make)
 

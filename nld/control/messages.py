@@ -107,7 +107,11 @@ class LookupParameters(Parameters):
 
         Raises InvalidRecord where the parameters contradict each other, for any of them.
         """
-        rest = {name: getattr(self, name) for name in LookupQuestion.model_fields if name != "address"}
+        rest = {
+            name: value
+            for name in LookupQuestion.model_fields
+            if name != "address" and (value := getattr(self, name)) is not None
+        }
         samples: dict[bool, LookupQuestion] = {}
         try:
             for address in self.addresses:

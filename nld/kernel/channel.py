@@ -5,7 +5,7 @@ thread that hands it to the kernel with one sendmsg (``courier.py``), and holds 
 outstanding than the receive buffer can surely hold.  The **receiver task** sleeps until the event loop says
 that the descriptor is readable, drains it, and lets the exchange (``nld.netlink.exchange``) say which reply
 belongs to which request.  A small request that finds the queue empty goes to the courier on the spot: a turn
-of the event loop would cost more than that.
+of the event loop would cost more than that.  What the kernel answers without a lock is sent from the loop.
 
 A *batch* is several framed messages in one send, where only the last asks for an acknowledgement.  The
 kernel works through them in order and reports every failure with its sequence number, asked or not; so
@@ -176,6 +176,28 @@ class Channel:
         await request.done
         return request
 
+    async def ask(self, message_type: int, payload: bytes) -> Request:
+        """As :meth:`request`, for what the kernel answers without its lock: sent from the loop, which finds
+        the answer when the send returns.
+
+        RTM_GETROUTE is such: RTNL_FLAG_DOIT_UNLOCKED in net/ipv4/route.c and net/ipv6/route.c.
+        """
+        request = Request(
+            1,
+            REQUEST_COST,
+            lambda exchange: exchange.request(message_type, 0, payload),
+            self._loop.create_future(),
+        )
+        if self._has_room(request):
+            self._carry(self._prepared(request))
+            while not request.done.done() and self._receive():
+                pass
+        else:
+            self._queue.append(request)
+            self._work.set()
+        await request.done
+        return request
+
     async def batch(self, size: int, frames: Callable[[int], Data]) -> Request:
         """As :meth:`submit`, and wait for the answer to the last message; raises as :meth:`request`."""
         request = self.submit(size, frames)
@@ -220,12 +242,16 @@ class Channel:
 
     def _hand_over(self, request: Request) -> None:
         """Give it to the courier."""
+        self._courier.give(self._prepared(request))
+
+    def _prepared(self, request: Request) -> _Sending:
+        """What is sent of it; its answer is waited for from here on."""
         pending, data = request.make(self.exchange)
         self._outstanding[pending] = request
         self._weight += request.weight
         if self._watchdog is None:
             self._watchdog = self._loop.call_later(PATIENCE, self._watch)
-        self._courier.give(_Sending(request, pending, data))
+        return _Sending(request, pending, data)
 
     async def close(self) -> None:
         """Stop both tasks and close the socket; whatever waits gets :class:`KernelUnavailable`."""
@@ -262,7 +288,7 @@ class Channel:
                 await self._room.wait()
 
     def _carry(self, sending: _Sending) -> None:
-        """Hand it to the kernel; called by the courier, in its thread."""
+        """Hand it to the kernel; called by the courier in its thread, or by the loop."""
         request = sending.request
         error: BaseException | None = None
         try:

@@ -8,11 +8,11 @@ says, for each field of a record, where it is on the wire, and only fields that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from nld.netlink.registry import AF, NextHopFlag
-from nld.netlink.route import Metrics, NextHop, Route
+from nld.netlink.route import METRICS, Metrics, NextHop, Route
 from nld.records import RouteRecord
 
 LEG_FIELDS = frozenset({"gateway", "via", "dev"})
@@ -22,7 +22,7 @@ SHOWN_OF_A_LEG = LEG_FIELDS | {"nexthops", "encap", "metric", "src", "tos"}
 """What the kernel shows of each leg of an IPv6 route. All else (protocol, metrics, preferred source,
 lifetime) it shows of the first leg alone, though every leg has its own."""
 
-DEFAULT_METRIC = {AF.INET: 0, AF.INET6: 1024}
+DEFAULT_METRIC: dict[int, int] = {AF.INET.value: 0, AF.INET6.value: 1024}
 """What the kernel makes of a metric that was not given (IPv6: of 0 too)."""
 
 _ASKED_FLAGS = int(NextHopFlag.ONLINK | NextHopFlag.PERVASIVE)
@@ -83,7 +83,7 @@ def _next_hop(name: str) -> Callable[[Route, Route], bool]:
 
 
 def _metric(asked: Route, got: Route) -> bool:
-    default = DEFAULT_METRIC[AF(got.family)]
+    default = DEFAULT_METRIC[got.family]
     return (asked.priority or default) == (got.priority or 0)
 
 
@@ -105,11 +105,8 @@ def _metrics(asked: Route, got: Route) -> bool:
     if asked.metrics is None:
         return True
     have = got.metrics or Metrics()
-    names = [field.name for field in fields(Metrics) if field.name not in ("unknown", "wire")]
-    return all(
-        getattr(asked.metrics, name) in (None, getattr(have, name) or 0, getattr(have, name))
-        for name in names
-    )
+    wanted = METRICS.values(asked.metrics)
+    return all(value == (getattr(have, name) or 0) for name, value in wanted.items())
 
 
 def _multipath(asked: Route, got: Route) -> bool:

@@ -1,9 +1,9 @@
 """The courier: a thread that hands a channel's messages to the kernel, in order.
 
 The kernel does its work within sendmsg, and any request may have to wait there for a lock that another
-program holds: deleting a thousand links takes it for seconds (rtnl_mutex, net/core/rtnetlink.c).  So no
-message is sent from the event loop.  Only what came to nothing is told by a callback; that a message went is
-told by its answer, which makes the socket readable: one wake-up for each way.
+program holds: deleting a thousand links takes it for seconds (rtnl_mutex, net/core/rtnetlink.c).  So what
+may need it is not sent from the event loop.  Only what came to nothing is told by a callback; that a message
+went is told by its answer, which makes the socket readable: one wake-up for each way.
 
 Does not belong here: what a message is, and what its answer means (``channel.py``).
 """

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -42,7 +41,7 @@ from nld.netlink import rule as rule_message
 from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import HEADER_SIZE, Flag, frame
 from nld.netlink.registry import AF, NETLINK_ROUTE, RTM, RTNLGRP, RouteFlag
-from nld.netlink.route import Route
+from nld.netlink.route import Route, copied
 from nld.netlink.shape import BulkCut, cut
 from nld.netlink.template import for_route
 from nld.records import LookupQuestion, Names, RouteRecord
@@ -183,7 +182,7 @@ class FibTable(Vocabulary):
         first = min(selection.families)
         await self.drained()
         if first == AF.INET or self._hiding():
-            request = replace(request, family=AF.UNSPEC)
+            request = copied(request, family=AF.UNSPEC)
         try:
             async for rows in self._rows(selection, request, not consistent):
                 yield rows
@@ -198,7 +197,7 @@ class FibTable(Vocabulary):
                 self._hides = False
             return
         # Too large a route of IPv4 ends a dump of all families before IPv6.
-        async for rows in self._rows(selection, replace(request, family=first), not consistent):
+        async for rows in self._rows(selection, copied(request, family=first), not consistent):
             yield rows
 
     async def _rows(
@@ -228,12 +227,9 @@ class FibTable(Vocabulary):
     async def lookup(self, question: LookupQuestion) -> Answer:
         """Ask the kernel twice: for the way, and for the route of the table that gives it."""
         asked = self._translation.lookup_route(question)
-        way, match = await asyncio.gather(
-            self.channel.request(RTM.GETROUTE, 0, route_message.encode(asked)),
-            self.channel.request(
-                RTM.GETROUTE, 0, route_message.encode(replace(asked, flags=asked.flags | RouteFlag.FIB_MATCH))
-            ),
-        )
+        matching = copied(asked, flags=asked.flags | RouteFlag.FIB_MATCH)
+        way = await self.channel.ask(RTM.GETROUTE, route_message.encode(asked))
+        match = await self.channel.ask(RTM.GETROUTE, route_message.encode(matching))
         found = None
         if match.replies and not match.failures:
             payload, destination = cut(match.replies[0].payload)
@@ -343,7 +339,7 @@ class FibTable(Vocabulary):
 def _only(route: Route) -> Route:
     """The route as a delete names it: IPv6 takes no gateway as any gateway, and ``::`` as none."""
     if route.family == AF.INET6 and (route.gateway, route.via, route.multipath, route.nh_id) == (None,) * 4:
-        return replace(route, gateway=bytes(16))
+        return copied(route, gateway=bytes(16))
     return route
 
 

@@ -53,7 +53,7 @@ from nld.netlink.extack import Acknowledgement
 from nld.netlink.header import HEADER_SIZE, Flag, frame
 from nld.netlink.module import NLD_A, NLD_CAUSE, NLD_F, NLD_MSG, NLD_TYPE, Entry
 from nld.netlink.registry import AF
-from nld.netlink.route import ADDRESS_SIZE, Route
+from nld.netlink.route import ADDRESS_SIZE, Route, copied
 from nld.netlink.rule import Rule
 from nld.netlink.shape import BulkCut
 from nld.netlink.template import Template
@@ -236,7 +236,7 @@ class ModuleTable(Vocabulary):
         deleting = how is Operation.DELETE
         if not deleting and route.family == AF.INET6 and not route.priority:
             # The record's vocabulary: an IPv6 metric that is not given is 1024, whatever the table.
-            route = replace(route, priority=1024)
+            route = copied(route, priority=1024)
         size = ADDRESS_SIZE[route.family] if route.dst_len else 0
         entry = to_condition(route) if deleting else to_entry(route)
         kind = NLD_MSG.ROUTE_DEL if deleting else NLD_MSG.ROUTE_NEW
@@ -346,7 +346,7 @@ class ModuleTable(Vocabulary):
         reject = _REJECTS.get(shape.type)
         if reject is not None:
             return Answer(asked, None, match, self._no_way(Acknowledgement(reject), payload, question, asked))
-        way = replace(shape.route(asked.dst or b""), dst_len=asked.dst_len)
+        way = copied(shape.route(asked.dst or b""), dst_len=asked.dst_len)
         return Answer(asked, way, match, None)
 
     def _no_way(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple, Protocol
 
 from nld.kernel import tunnels
@@ -177,7 +178,7 @@ class Rendering:
 
     def pieces(self, route: Route, form: str, with_table: bool | None = None) -> Pieces:
         """The text around the destination, for all routes that differ from this one in it only."""
-        parts = [f"{json.dumps(name)}:{_dumps(value)}" for name, value in self.pairs(route, form, with_table)]
+        parts = [f'"{name}":{_dumps(value)}' for name, value in self.pairs(route, form, with_table)]
         first = next(index for index, part in enumerate(parts) if part.startswith('"dst":'))
         host = route.dst_len == _HOST_LENGTH.get(route.family) or not route.dst_len
         before = "{" + "".join(f"{part}," for part in parts[:first]) + '"dst":"'
@@ -187,7 +188,7 @@ class Rendering:
     def text(self, route: Route, form: str, with_table: bool | None = None) -> str:
         """The route as a JSON object, with repeated names where ``ip`` repeats them."""
         pairs = self.pairs(route, form, with_table)
-        return "{" + ",".join(f"{json.dumps(name)}:{_dumps(value)}" for name, value in pairs) + "}"
+        return "{" + ",".join([f'"{name}":{_dumps(value)}' for name, value in pairs]) + "}"
 
     def _encap(self, pairs: Pairs, holder: Route | NextHop | Nexthop, full: bool) -> None:
         if holder.encap is None:
@@ -259,7 +260,12 @@ def _seconds(ticks: int) -> int | float:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    return str(value) if type(value) is int else _encode(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _address(family: int, packed: bytes) -> str:
@@ -285,7 +291,7 @@ def _via(via: Via) -> dict[str, str]:
 
 
 def _flags(flags: int) -> list[str]:
-    return [name for flag, name in FLAGS if flags & flag]
+    return [name for flag, name in FLAGS if flags & flag] if flags else []
 
 
 def _cache(info: CacheInfo) -> Pairs:

@@ -17,7 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from weakref import WeakSet, WeakValueDictionary
 
@@ -25,7 +25,7 @@ from nld.kernel.dump import LARGEST
 from nld.netlink.attribute import HEADER_SIZE as ATTRIBUTE_SIZE
 from nld.netlink.attribute import TYPE_MASK, walk
 from nld.netlink.registry import AF, RTA, NextHopFlag, RouteFlag
-from nld.netlink.route import HEADER_SIZE, NextHop, Route, decode, encode
+from nld.netlink.route import HEADER_SIZE, NextHop, Route, copied, decode, encode
 
 _PLACE = struct.Struct("=IBB")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -38,6 +38,12 @@ _LARGE = LARGEST - 64
 _DEAD = int(NextHopFlag.DEAD | NextHopFlag.LINKDOWN)
 _RECENT = 65536
 """Raw spellings remembered before the memory of them is thrown away and built anew."""
+
+_DECODED = 4096
+"""Routes that are kept decoded: those of a piece that is written, and of the one before; some megabytes."""
+
+_SHARED = 4096
+"""Of each kind of value that shapes share: where no two routes share a shape, that is half of its memory."""
 
 TICKS = 100
 """USER_HZ, in which the kernel says times: a second's hundredths, on every Linux that nld runs on."""
@@ -88,7 +94,7 @@ class Shape:
         self.scope = route.scope
         self.nhid = route.nh_id
         self.place = place(route.table, route.family, route.dst_len)
-        self.rank = rank(route)
+        self.rank = _one_rank(rank(route))
         legs = route.multipath or ()
         self.merges = (
             route.family == AF.INET6
@@ -98,7 +104,7 @@ class Shape:
         devices = {leg.ifindex for leg in legs}
         if route.oif is not None:
             devices.add(route.oif)
-        self.devices = frozenset(devices)
+        self.devices = _one_set(frozenset(devices))
         self.legs = len(legs)
         self.prefsrc = route.prefsrc
         self.dead = bool(_DEAD & (route.flags | reduce(or_, (leg.flags for leg in legs), 0)))
@@ -112,10 +118,10 @@ class Shape:
     def stable(self) -> bytes:
         """The payload without the flags that the kernel sets and clears by itself."""
         if self._stable is None:  # each device has a ff00::/8, and each of them is compared with all others
-            route = decode(self.payload)
+            route = _decoded(self.payload)
             legs = route.multipath
             self._stable = encode(
-                replace(
+                copied(
                     route,
                     flags=route.flags & ~_TRANSIENT,
                     multipath=None if legs is None else tuple(map(_settled, legs)),
@@ -126,8 +132,7 @@ class Shape:
 
     def route(self, destination: bytes = b"") -> Route:
         """The whole route: this shape at a destination (``b""`` for the default route), as of now."""
-        route = decode(self.payload)
-        route.dst = destination or None
+        route = copied(_decoded(self.payload), dst=destination or None)
         if self.end is not None and route.cacheinfo is not None:
             # 0 would mean that it has no lifetime.
             left = int((self.end - self._clock()) * TICKS) or -1
@@ -135,15 +140,35 @@ class Shape:
         return route
 
 
+_decoded = lru_cache(_DECODED)(decode)
+"""A payload's route, which is not to be changed: whoever meets a shape mostly asks for its route soon."""
+
+
+@lru_cache(_SHARED)
 def place(table: int, family: int, length: int) -> bytes:
     """Where routes of this table, family and prefix length stand in the mirror."""
     return _PLACE.pack(table, family, length)
 
 
-def rank(route: Route) -> Rank:
-    """What tells routes of one place and destination apart; see :class:`~nld.rib.mirror.Shape`."""
+@lru_cache(_SHARED)
+def _one_rank(value: Rank) -> Rank:
+    """The same object for equal ones."""
+    return value
+
+
+@lru_cache(_SHARED)
+def _one_set(value: frozenset[int]) -> frozenset[int]:
+    """The same object for equal ones."""
+    return value
+
+
+def rank(route: Route, metric: int = 0) -> Rank:
+    """What tells routes of one place and destination apart; see :class:`~nld.rib.mirror.Shape`.
+
+    ``metric``  that of a route without one.
+    """
     source = bytes([route.src_len]) + (route.src or b"") if route.src_len else b""
-    return route.tos, route.priority or 0, source
+    return route.tos, route.priority or metric, source
 
 
 def _settled(leg: NextHop) -> NextHop:
@@ -211,7 +236,7 @@ class Shapes:
         )
 
     def _make(self, payload: bytes) -> Shape | None:
-        route = decode(payload)
+        route = _decoded(payload)
         if not _of_table(route):
             return None
         shape = self._living.get(payload)
@@ -258,7 +283,7 @@ def _of_table(route: Route) -> bool:
 
 
 def _without_legs(route: Route) -> Route:
-    return replace(
+    return copied(
         route, multipath=None, gateway=None, oif=None, encap=None, encap_type=None, flags=0, cacheinfo=None
     )
 

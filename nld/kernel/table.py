@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -21,7 +21,6 @@ from nld.kernel.selection import Row, Selection
 from nld.kernel.shape import Rank, Shape, place, rank
 from nld.kernel.suspicion import Suspicion
 from nld.netlink.header import Flag
-from nld.netlink.registry import AF
 from nld.netlink.route import Route
 from nld.netlink.rule import Rule
 from nld.netlink.template import Template
@@ -108,7 +107,7 @@ class Pattern:
     def __post_init__(self) -> None:
         route = self.route
         self.place = place(route.table, route.family, route.dst_len)
-        self.rank = rank(replace(route, priority=route.priority or DEFAULT_METRIC[AF(route.family)]))
+        self.rank = rank(route, DEFAULT_METRIC[route.family])
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from nld.errors import InvalidRecord
 from nld.kernel.capabilities import Capabilities
@@ -70,7 +69,8 @@ class Vocabulary(ABC):
             route = self._translation.to_route(record, wildcard=deleting)
             if record.protocol is None and not deleting:
                 route.protocol = self.protocol
-            pattern = self.pattern(operation, record, replace(route, dst_len=length, dst=None))
+            route.dst, route.dst_len = None, length
+            pattern = self.pattern(operation, record, route)
             if isinstance(record.dst, str):  # a list might be long
                 self._wished[wished] = pattern
         return pattern

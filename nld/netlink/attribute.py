@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from nld.errors import MalformedMessage
@@ -126,25 +127,38 @@ def pack(attribute_type: int, value: bytes) -> bytes:
 class Table:
     """The attributes of one kind of message or nest, by number; rows are in the order of writing."""
 
-    __slots__ = ("by_number", "rows")
+    __slots__ = ("_get", "_names", "_order", "by_number", "rows")
 
     def __init__(self, rows: Sequence[Attribute]) -> None:
         self.rows = tuple(rows)
         self.by_number: Mapping[int, Attribute] = {int(row.number): row for row in rows}
         if len(self.by_number) != len(self.rows):
             raise ValueError("two rows share a number")
+        # Plain numbers: to hash a member of an enumeration is slow, and each route is written and read.
+        self._order = [(int(row.number), int(row.number) | row.flags, row.name, row) for row in rows]
+        self._names = [row.name for row in rows]
+        self._get = attrgetter(*self._names)
+
+    def values(self, source: object) -> dict[str, Any]:
+        """What an object says whose fields are named as the rows; what it leaves out is left out."""
+        found = self._get(source)
+        if len(self._names) == 1:
+            found = (found,)
+        return {name: value for name, value in zip(self._names, found, strict=True) if value is not None}
 
     def read(self, data: bytes, start: int, end: int) -> Reading:
         """Decode the attributes between two offsets.  Raises :class:`MalformedMessage`."""
         found = list(walk(data, start, end))
-        last = {entry[0] & TYPE_MASK: index for index, entry in enumerate(found)}
+        last = {entry[0] & TYPE_MASK: entry for entry in found}
+        rows = self.by_number
         values: dict[str, Any] = {}
         unknown: list[tuple[int, bytes]] = []
         types: list[int] = []
-        for index, (attribute_type, value_start, value_end) in enumerate(found):
+        for entry in found:
+            attribute_type, value_start, value_end = entry
             number = attribute_type & TYPE_MASK
-            row = self.by_number.get(number)
-            if row is None or last[number] != index:
+            row = rows.get(number)
+            if row is None or last[number] is not entry:
                 unknown.append((attribute_type, data[value_start:value_end]))
                 types.append(attribute_type | _KEPT)
             else:
@@ -181,12 +195,12 @@ class Table:
                 parts.extend(pack(*entry) for entry in (next(kept, None),) if entry is not None)
                 continue
             row = self.by_number[attribute_type & TYPE_MASK]
-            written.add(row.number)
+            written.add(attribute_type & TYPE_MASK)
             parts.append(_pack_row(row, attribute_type, values.get(row.name)))
-        for row in self.rows:
-            value = values.get(row.name)
-            if value is not None and row.number not in written:
-                parts.append(_pack_row(row, row.number | row.flags, value))
+        for number, attribute_type, name, row in self._order:
+            value = values.get(name)
+            if value is not None and number not in written:
+                parts.append(_pack_row(row, attribute_type, value))
         parts.extend(pack(*entry) for entry in kept)
         return b"".join(parts)
 
@@ -270,8 +284,7 @@ def nested(table: Table, make: Callable[..., Any]) -> Kind:
 
 def write_set(table: Table, source: AttributeSet) -> bytes:
     """The attributes of an object whose fields are named as the table's rows."""
-    values = {row.name: getattr(source, row.name) for row in table.rows}
-    return table.write(values, source.unknown, source.wire.types if source.wire else ())
+    return table.write(table.values(source), source.unknown, source.wire.types if source.wire else ())
 
 
 def _unpack_string(data: bytes, start: int, end: int) -> str:

@@ -65,10 +65,13 @@ class Form(Generic[T]):
         values.update(wanted.pick(data, size, len(data)))
         return self.make(**values)
 
-    def encode(self, message: T) -> bytes:
-        """The payload.  Raises ``ValueError``, naming field or attribute, for a value that does not fit."""
+    def encode(self, message: T, **instead: Any) -> bytes:
+        """The payload.  Raises ``ValueError``, naming field or attribute, for a value that does not fit.
+
+        ``instead``  values of attributes in place of the message's own.
+        """
         types = message.wire.types if message.wire else ()
-        values = {row.name: getattr(message, row.name) for row in self.table.rows}
+        values = self.table.values(message) | instead
         header = {name: getattr(message, name) for name in self.fields}
         if self.wide:
             name, number, narrow = self.wide

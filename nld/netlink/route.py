@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from nld.errors import MalformedMessage
 from nld.netlink.attribute import (
@@ -336,3 +337,19 @@ def encode(route: Route) -> bytes:
     A table id over 255 goes in RTA_TABLE, with RT_TABLE_UNSPEC in the byte, as ``ip`` sends it.
     """
     return FORM.encode(route)
+
+
+def encode_at(route: Route, destination: bytes | None) -> bytes:
+    """As :func:`encode`, of the route at another destination."""
+    return FORM.encode(route, dst=destination)
+
+
+def copied(route: Route, **changes: Any) -> Route:
+    """The route with other values in some fields; a tenth of what :func:`dataclasses.replace` takes."""
+    copy = Route(*_FIELDS(route), unknown=route.unknown, wire=route.wire)
+    for name, value in changes.items():
+        setattr(copy, name, value)
+    return copy
+
+
+_FIELDS = attrgetter(*(field.name for field in fields(Route) if not field.kw_only))

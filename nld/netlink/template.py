@@ -11,14 +11,13 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby, islice
 from operator import attrgetter
 
 from nld.netlink.attribute import TYPE_MASK, walk
 from nld.netlink.header import HEADER_SIZE, MAXIMUM_LENGTH, Flag, frame
 from nld.netlink.registry import RTA
-from nld.netlink.route import ADDRESS_SIZE, Route, encode
+from nld.netlink.route import ADDRESS_SIZE, Route, encode_at
 from nld.netlink.route import HEADER_SIZE as ROUTE_HEADER_SIZE
 
 _FLAGS_OFFSET = 6
@@ -74,12 +73,13 @@ def for_route(message_type: int, flags: int, route: Route) -> Template:
     Raises ``ValueError`` for a route that cannot be encoded.
     """
     size = ADDRESS_SIZE[route.family] if route.dst_len else 0
-    payload = encode(replace(route, dst=bytes(size) if size else None))
+    payload = encode_at(route, bytes(size) if size else None)
     message = frame(message_type, (flags | Flag.REQUEST) & ~Flag.ACK, 0, payload)
     offset = 0
     for kind, start, _ in walk(payload, ROUTE_HEADER_SIZE, len(payload)):
         if kind & TYPE_MASK == RTA.DST:
             offset = HEADER_SIZE + start
+            break
     return Template(message, offset, size)
 
 
