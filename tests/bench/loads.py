@@ -49,9 +49,8 @@ class Load(NamedTuple):
         return [{"dst": destination, "gateway": words.split()[1]} for destination, words in self.routes]
 
 
-def alike() -> Load:
+def alike(count: int = scaled(1_000_000)) -> Load:
     """A million /30, ascending (the order that costs the kernel most), by 16 next hops."""
-    count = scaled(1_000_000)
     ways = cycle([f"via {gateway}" for gateway in GATEWAYS])
     return Load(f"{count:,} IPv4 by 16 next hops", list(zip(destinations(count), ways, strict=False)))
 
