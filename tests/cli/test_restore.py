@@ -108,6 +108,8 @@ def make(stand: Stand, seed: int, locks: bool = True) -> None:
     stand.run("ip", "link", "add", ODD, "type", "veth", "peer", "name", "odd-peer", check=True)
     stand.run("ip", "link", "set", ODD, "up", check=True)
     stand.ip("link set odd-peer up")
+    while not _settled(stand):
+        pass
     for words in (
         "id 1 via 192.0.2.31 dev nld0", "id 2 via 192.0.3.31 dev nld1", "id 3 group 1,3/2",
         "id 4 via fe80::31 dev nld0", "id 6 via fe80::32 dev nld1", "id 5 group 4/6",
@@ -116,6 +118,16 @@ def make(stand: Stand, seed: int, locks: bool = True) -> None:
     lines = random_table(seed, locks)
     done = stand.run("ip", "-batch", "-", "-force", stdin="\n".join(lines) + "\n")
     assert "Error" not in done.err.replace("RTNETLINK answers: File exists", ""), done.err
+
+
+def _settled(stand: Stand) -> bool:
+    """Whether every link has its link-local address, with the routes that come with it."""
+    links = json.loads(stand.ip("-j -6 address show up").out, strict=False)
+    return all(
+        any(address.get("scope") == "link" and not address.get("tentative") for address in link["addr_info"])
+        for link in links
+        if link.get("ifname") != "lo"
+    ) and len(links) >= len(json.loads(stand.ip("-j link show up").out, strict=False))
 
 
 def table(stand: Stand) -> list[dict[str, Any]]:
