@@ -18,7 +18,7 @@ from nld.client import Client
 WATCHED = "203.0.113.0/24"
 
 
-class Step(NamedTuple):
+class Scene(NamedTuple):
     """One thing to show.
 
     ``about``    what and why, in plain words.
@@ -32,42 +32,42 @@ class Step(NamedTuple):
 
 
 BEFORE = (
-    Step(
+    Scene(
         "This is a private network: two links, its own kernel routing table, and the nld daemon.\n"
         "Programs ask the daemon over a Unix socket; only the daemon talks to the kernel.",
         "nld route list",
     ),
-    Step("Add a route. The syntax is that of ip route.", "nld route add 10.0.0.0/8 via 192.0.2.2"),
-    Step(
+    Scene("Add a route. The syntax is that of ip route.", "nld route add 10.0.0.0/8 via 192.0.2.2"),
+    Scene(
         "Add an IPv6 route that shares the load between two next hops, three to one.",
         "nld route add 2001:db8:ff::/48 nexthop via 2001:db8::2 weight 3 nexthop via 2001:db8:0:1::2",
     ),
-    Step("List what the kernel has now. nld's own routes carry its protocol number, 131.", "nld route list"),
-    Step("As with ip, that is IPv4; -6 lists IPv6.", "nld -6 route list"),
-    Step("The same as JSON, field by field what ip -j prints.", "nld -j route list exact 10.0.0.0/8"),
-    Step(
+    Scene("List what the kernel has now. nld's own routes carry its protocol number, 131.", "nld route list"),
+    Scene("As with ip, that is IPv4; -6 lists IPv6.", "nld -6 route list"),
+    Scene("The same as JSON, field by field what ip -j prints.", "nld -j route list exact 10.0.0.0/8"),
+    Scene(
         "Look up the route that a packet to this address takes, and the rule and route that decide.",
         "nld -d route get 10.1.2.3",
     ),
 )
 
 AFTER = (
-    Step(
+    Scene(
         "A mistake: the route already exists. nld leaves it alone, and says why.",
         "nld route add 10.0.0.0/8 via 192.0.2.3",
         2,
     ),
-    Step(
+    Scene(
         "Another: host bits are set. The request never reaches the kernel, and the wrong word is marked.",
         "nld route add 10.1.2.3/16 via 192.0.2.2",
         2,
     ),
-    Step(
+    Scene(
         "A third: no link leads to that gateway. The kernel refuses, and nld passes on its message.",
         "nld route add 10.2.0.0/16 via 198.51.100.1",
         2,
     ),
-    Step("Delete the first route.", "nld route delete 10.0.0.0/8"),
+    Scene("Delete the first route.", "nld route delete 10.0.0.0/8"),
 )
 
 THE_END = """\
@@ -94,7 +94,7 @@ class Shown:
         self._number += 1
         print(f"\n[{self._number}/{self._steps}] {words}")
 
-    def run(self, step: Step) -> bool:
+    def run(self, step: Scene) -> bool:
         """Do a step; whether it ended as it must."""
         self.about(step.about)
         print(f"  $ {step.command}", flush=True)

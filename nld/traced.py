@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 from nld.errors import NldError
 
-Position: TypeAlias = tuple[int, int | None]
+RecordPosition: TypeAlias = tuple[int, int | None]
 """A record's place in a list, and a destination's place in the record's list (None without a list)."""
-Trace: TypeAlias = Callable[[int, int | None], Position]
+Trace: TypeAlias = Callable[[int, int | None], RecordPosition]
 """From a position in a call to that in the caller's list."""
 
 _PATH = re.compile(r"routes\[(\d+)\](?:\.dst\[(\d+)\])?")

@@ -24,7 +24,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from nld.cli import values
-from nld.cli.grammar import Request, Write, parse
+from nld.cli.grammar import Request, WriteRequest, parse
 from nld.cli.line import LineError, abbreviates, closest
 from nld.cli.values import INET
 from nld.errors import NldError
@@ -96,7 +96,7 @@ def _quoted_words(text: str, number: int) -> list[str]:
 
 
 @dataclass(slots=True)
-class Call:
+class BatchCall:
     """Routes for one call of the daemon, and the batch line of each.
 
     ``records``  route records; ``dst`` is a list where several lines shared all else.
@@ -123,11 +123,11 @@ class Grouping:
     """Turns requests into calls. Feed it writes; it hands back a call when one is complete."""
 
     def __init__(self) -> None:
-        self._call: Call | None = None
+        self._call: BatchCall | None = None
         self._template: dict[str, Any] | None = None
         self._destinations: set[str] = set()
 
-    def add(self, write: Write, destination: str, number: int) -> Call | None:
+    def add(self, write: WriteRequest, destination: str, number: int) -> BatchCall | None:
         """Take one route of batch line ``number``; returns the call before it when that is complete.
 
         ``write.record`` is taken as the same as another's when it is the same object or equal but for
@@ -142,7 +142,7 @@ class Grouping:
             or destination in self._destinations
         ):
             done = self.take()
-            call = self._call = Call(write.operation)
+            call = self._call = BatchCall(write.operation)
         if write.record is not self._template:
             self._template = write.record
             call.records.append({**write.record, "dst": destination})
@@ -157,7 +157,7 @@ class Grouping:
         call.routes += 1
         return done
 
-    def take(self) -> Call | None:
+    def take(self) -> BatchCall | None:
         """The call under way, or None; a new one starts."""
         call, self._call, self._template = self._call, None, None
         self._destinations.clear()
@@ -177,17 +177,17 @@ def _plain6(text: str) -> bool:
     return inet_ntop(AF_INET6, packed) == match[1] and not int.from_bytes(packed, "big") & host_bits
 
 
-class Reader:
+class LineReader:
     """Parses batch lines, remembering lines that differ in their destination only."""
 
     def __init__(self, family: str | None) -> None:
         self._family = family
-        self._templates: dict[tuple[str, ...], Write] = {}
+        self._templates: dict[tuple[str, ...], WriteRequest] = {}
 
     def parse(self, words: list[str]) -> tuple[Request, str]:
         """The request of one line, and the destination when it is a write.
 
-        Two lines that differ in their destination only give the identical ``Write``, with the
+        Two lines that differ in their destination only give the identical ``WriteRequest``, with the
         destination of the first in it.
         """
         if len(words) < 3:
@@ -203,7 +203,7 @@ class Reader:
         request, destination = self._parse(words)
         # Only where the destination is the first word does nothing before it settle the family.
         plain = words[2][:1].isdigit() or ":" in words[2]
-        if plain and isinstance(request, Write) and request.spots.get("dst") == 3:
+        if plain and isinstance(request, WriteRequest) and request.spots.get("dst") == 3:
             if len(self._templates) >= _TEMPLATES:
                 self._templates.clear()
             self._templates[key] = request
@@ -217,10 +217,10 @@ class Reader:
                 near=closest(words[0], ("route",)),
             )  # fmt: skip
         request = parse(line, 2, self._family)
-        return request, str(request.record["dst"]) if isinstance(request, Write) else ""
+        return request, str(request.record["dst"]) if isinstance(request, WriteRequest) else ""
 
 
-Send = Callable[[Call], None]
+Send = Callable[[BatchCall], None]
 """Does one call; raises NldError."""
 RunOne = Callable[[Request], int]
 """Does one request that is no write; returns its exit status."""
@@ -246,7 +246,7 @@ class Batch:
         explain: Callable[[NldError | dict[str, Any]], str],
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
-        self._reader = Reader(family)
+        self._reader = LineReader(family)
         self._grouping = Grouping()
         self._force = force
         self._send = send
@@ -279,7 +279,7 @@ class Batch:
             if not self._flush():
                 return False
             return self._fail(error.text(), number)
-        if isinstance(request, Write):
+        if isinstance(request, WriteRequest):
             call = self._grouping.add(request, destination, number)
             return call is None or self._do(call)
         if not self._flush():
@@ -295,7 +295,7 @@ class Batch:
         call = self._grouping.take()
         return (call is None or self._do(call)) and self._answered()
 
-    def _do(self, call: Call) -> bool:
+    def _do(self, call: BatchCall) -> bool:
         """Begin with a call when the one before is answered; False means stop."""
         if not self._answered():
             return False
@@ -313,13 +313,13 @@ class Batch:
             raise broken
         return not self._stopped
 
-    def _carry(self, call: Call) -> None:
+    def _carry(self, call: BatchCall) -> None:
         try:
             self._stopped = not self._carried(call)
         except BaseException as error:  # noqa: BLE001 - raised again by who waits for the call
             self._broken = error
 
-    def _carried(self, call: Call) -> bool:
+    def _carried(self, call: BatchCall) -> bool:
         """Do a call and tell what failed, in its thread; False means stop."""
         try:
             self._send(call)

@@ -30,7 +30,7 @@ VERBS: tuple[tuple[str, str, bool], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class WriteRequest:
     """Add, append, prepend, replace, change or delete one route.
 
     ``spots`` is the index in ``words`` of the word that each field of the record came from.
@@ -44,7 +44,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectorRequest:
     """List, flush, save or monitor the routes that a filter passes.
 
     ``filter`` is the daemon's; ``rest`` is compared on this side; ``pinned`` are the fields that the
@@ -93,7 +93,7 @@ class Help:
     topic: str
 
 
-Request = Write | Selection | Lookup | Restore | FlushCache | Help
+Request = WriteRequest | SelectorRequest | Lookup | Restore | FlushCache | Help
 
 
 def verb_of(word: str) -> str | None:
@@ -134,7 +134,7 @@ def _request(verb: str, line: Line, family: str | None) -> Request:
             return Help(verb)
         route = RouteWords(line, family, deleting=verb == "delete")
         record = route.read()
-        return Write(verb, record, route.family or "inet", words, route.spots)
+        return WriteRequest(verb, record, route.family or "inet", words, route.spots)
     if verb in ("list", "flush", "save", "monitor"):
         if verb == "flush" and line.word is None:
             raise line.refusal(
@@ -147,7 +147,7 @@ def _request(verb: str, line: Line, family: str | None) -> Request:
             return FlushCache(family, words)
         selector = SelectorWords(line, family, everywhere=verb == "monitor")
         selector.read()
-        return Selection(
+        return SelectorRequest(
             verb, selector.filter, selector.rest, frozenset(selector.pinned), words, selector.spots
         )
     if verb == "get":

@@ -126,13 +126,13 @@ def batch(options: Options, name: str) -> int:
 
 def run_batch(options: Options, name: str, stream: IO[str]) -> int:
     """Do the commands of an open file; ``name`` is for the reports of failed lines."""
-    from nld.cli.batch import Batch, Call, read_lines  # noqa: PLC0415
+    from nld.cli.batch import Batch, BatchCall, read_lines  # noqa: PLC0415
     from nld.cli.complaint import complaint  # noqa: PLC0415
     from nld.cli.progress import Progress  # noqa: PLC0415
 
     with _session(options) as session, Progress(sys.stderr) as progress:
 
-        def send(call: Call) -> None:
+        def send(call: BatchCall) -> None:
             session.write(call.operation, call.records)
 
         def report(text: str, number: int) -> None:

@@ -18,28 +18,28 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from nld.cli.saved_route import Place, SavedRoute
+from nld.cli.saved_route import SavedKey, SavedRoute
 from nld.cli.sequence import in_order
 from nld.cli.values import INET
 
 
-class Step(NamedTuple):
+class RestoreStep(NamedTuple):
     """Routes to send at once: ``operation`` is add, prepend, append or replace."""
 
     operation: str
     routes: list[SavedRoute]
 
 
-def steps(saved: Sequence[SavedRoute], present: Iterable[SavedRoute]) -> list[Step]:
+def steps(saved: Sequence[SavedRoute], present: Iterable[SavedRoute]) -> list[RestoreStep]:
     """What to send, in order; nothing when all that was saved is there."""
-    there: dict[Place, list[str]] = {}
+    there: dict[SavedKey, list[str]] = {}
     direct: list[SavedRoute] = []
     for route in present:
         there.setdefault(route.place, []).append(route.fields)
         if not route.gateways:
             direct.append(route)
     left = {place: Counter(fields) for place, fields in there.items()}
-    siblings: dict[Place, list[str]] = {}
+    siblings: dict[SavedKey, list[str]] = {}
     missing: list[SavedRoute] = []
     for route in saved:
         if route.record.get("expires", 1) < 1:
@@ -49,13 +49,13 @@ def steps(saved: Sequence[SavedRoute], present: Iterable[SavedRoute]) -> list[St
             left[route.place][route.fields] -= 1
         else:
             missing.append(route)
-    out: list[Step] = []
+    out: list[RestoreStep] = []
     for route in in_order(missing, direct):
         operation = _operation(route, siblings[route.place], there)
         at_place = there.setdefault(route.place, [])
         at_place.insert(0 if operation == "prepend" else len(at_place), route.fields)
         if not out or out[-1].operation != operation:
-            out.append(Step(operation, []))
+            out.append(RestoreStep(operation, []))
         out[-1].routes.append(route)
     return out
 
@@ -63,7 +63,7 @@ def steps(saved: Sequence[SavedRoute], present: Iterable[SavedRoute]) -> list[St
 _NONE: Counter[str] = Counter()
 
 
-def _operation(route: SavedRoute, siblings: Sequence[str], there: dict[Place, list[str]]) -> str:
+def _operation(route: SavedRoute, siblings: Sequence[str], there: dict[SavedKey, list[str]]) -> str:
     place = route.place
     at_place = there.get(place)
     if at_place is None:

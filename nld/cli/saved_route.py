@@ -28,7 +28,7 @@ _BOOT = 3
 _GLOBAL, _LINK, _HOST = 0, 253, 254
 
 
-class Place(NamedTuple):
+class SavedKey(NamedTuple):
     """What several routes may share. ``merging``: those of IPv6 by gateways, which are one with legs."""
 
     family: str
@@ -56,7 +56,7 @@ class SavedRoute:
         ]
         inet6 = self.family == INET6
         metric = record.get("metric") or 0
-        self.place = Place(
+        self.place = SavedKey(
             self.family,
             _number(names.tables, record.get("table", _implied_table(record))),
             _prefix(record["dst"], self.family),

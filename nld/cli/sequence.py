@@ -20,7 +20,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from nld.cli.saved_route import Place, SavedRoute
+from nld.cli.saved_route import SavedKey, SavedRoute
 from nld.cli.values import INET6
 
 _LINK_LOCAL = 0xFE80 << 112, 0xFFC0 << 112
@@ -39,7 +39,7 @@ def in_order(routes: Sequence[SavedRoute], direct: Iterable[SavedRoute]) -> list
 
 def _behind(routes: Sequence[SavedRoute], by_gateway: Sequence[SavedRoute]) -> dict[SavedRoute, None]:
     """Those by no gateway that stand behind one by a gateway at their place, and lead to no gateway."""
-    places: set[Place] = set()
+    places: set[SavedKey] = set()
     behind: dict[SavedRoute, None] = {}
     for route in routes:
         place = route.place._replace(merging=False)

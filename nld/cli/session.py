@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from nld.cli import names
 from nld.cli.complaint import complaint, making_sense, status_of
-from nld.cli.grammar import FlushCache, Help, Lookup, Request, Restore, Selection, Write
+from nld.cli.grammar import FlushCache, Help, Lookup, Request, Restore, SelectorRequest, WriteRequest
 from nld.cli.line import REFUSED
 from nld.cli.options import Options
 from nld.cli.streams import printable, printable_values
@@ -85,7 +85,7 @@ class Session:
     def do(self, request: Request) -> int:
         """As :meth:`run`, but raises the daemon's errors."""
         match request:
-            case Write():
+            case WriteRequest():
                 self.write(request.operation, [request.record])
             case Lookup():
                 return self._lookup(request)
@@ -99,11 +99,11 @@ class Session:
                 from nld.cli.help import show  # noqa: PLC0415 (only help pays for it)
 
                 self.out.write(show(request.topic).encode())
-            case Selection(verb="flush"):
+            case SelectorRequest(verb="flush"):
                 return self._flush(request)
-            case Selection(verb="monitor"):
+            case SelectorRequest(verb="monitor"):
                 return self._monitor(request)
-            case Selection():
+            case SelectorRequest():
                 self._list(request)
         return 0
 
@@ -115,9 +115,9 @@ class Session:
 
     def explain(self, error: NldError, request: Request | None = None) -> str:
         """The error as text, with a caret into the request's words."""
-        record = request.record if isinstance(request, Write) else None
+        record = request.record if isinstance(request, WriteRequest) else None
         words = () if request is None or isinstance(request, Help) else request.words
-        spots = request.spots if isinstance(request, Write | Selection | Lookup) else None
+        spots = request.spots if isinstance(request, WriteRequest | SelectorRequest | Lookup) else None
         return complaint(error, words, spots, record, self.options.kernel)
 
     def write(self, operation: str, records: list[dict[str, Any]]) -> int:
@@ -144,7 +144,7 @@ class Session:
             color=color,
         )
 
-    def _list(self, request: Selection) -> None:
+    def _list(self, request: SelectorRequest) -> None:
         options = self.options
         if request.verb == "save":
             self._join(self._arrays(request, "full", None))
@@ -158,7 +158,7 @@ class Session:
                 self.out.write("".join(shown).encode())
         self.out.flush()
 
-    def _arrays(self, request: Selection, form: str, with_table: bool | None) -> Iterator[bytes]:
+    def _arrays(self, request: SelectorRequest, form: str, with_table: bool | None) -> Iterator[bytes]:
         arrays = self.client.list_text(
             request.filter, form=form, with_table=with_table, kernel=self.options.kernel
         )
@@ -166,7 +166,7 @@ class Session:
             return arrays
         return (self._repacked(array, request) for array in arrays)
 
-    def _repacked(self, array: bytes, request: Selection) -> bytes:
+    def _repacked(self, array: bytes, request: SelectorRequest) -> bytes:
         routes = [route for route in parse_json(array) if _passes(route, request.rest)]
         if self.options.numeric:
             for route in routes:
@@ -180,7 +180,7 @@ class Session:
                         }
         return json.dumps(routes, separators=(",", ":")).encode()
 
-    def _nexthop_objects(self, request: Selection) -> dict[int | None, dict[str, Any]]:
+    def _nexthop_objects(self, request: SelectorRequest) -> dict[int | None, dict[str, Any]]:
         """What is behind each nhid, which ``-d`` prints and only the form of ``ip -j -d`` has."""
         arrays = self.client.list_text(request.filter, form="ip_details", kernel=self.options.kernel)
         return {
@@ -191,7 +191,7 @@ class Session:
             if "nh_info" in route
         }
 
-    def _records(self, request: Selection) -> Iterator[list[dict[str, Any]]]:
+    def _records(self, request: SelectorRequest) -> Iterator[list[dict[str, Any]]]:
         """Routes in the full form."""
         for routes in self._listed(request.filter):
             yield [route for route in routes if _passes(route, request.rest)] if request.rest else routes
@@ -255,7 +255,7 @@ class Session:
 
     # -- flush, restore
 
-    def _flush(self, request: Selection) -> int:
+    def _flush(self, request: SelectorRequest) -> int:
         if {"dev", "via"} & request.filter.keys():
             # A route that has another next hop elsewhere lives on.
             request.filter["whole"] = True
@@ -303,7 +303,7 @@ class Session:
 
     # -- monitor
 
-    def _monitor(self, request: Selection) -> int:
+    def _monitor(self, request: SelectorRequest) -> int:
         options = self.options
         text = self._text_form(request.pinned)
         form = self._form() if options.json else "full"
@@ -339,7 +339,7 @@ class Session:
                 time.sleep(wait)
                 wait = min(2 * wait, LONGEST_RETRY)
 
-    def _show(self, reply: Watched, request: Selection, text: TextForm) -> None:
+    def _show(self, reply: Watched, request: SelectorRequest, text: TextForm) -> None:
         """Print the changes of one reply of a watch."""
         for change in reply.get("changes") or ():
             route, deleted = change["route"], change["event"] == "delete"

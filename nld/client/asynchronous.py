@@ -33,9 +33,9 @@ from nld.client.async_replies import AsyncReplies
 from nld.client.described import answers_of, routes_of, status_of, text_of, watched
 from nld.client.protocol import (
     TIMEOUT,
-    Answers,
     Destination,
     FilterLike,
+    LookupAnswers,
     Reply,
     RouteLike,
     Watched,
@@ -202,7 +202,7 @@ class AsyncClient:
         several = isinstance(addresses, Iterable) and not isinstance(addresses, str)
         every = list(cast("Iterable[Destination]", addresses)) if several else [addresses]
         rest = {**options, "from": options.get("from_", options.get("from")), "from_": None}
-        answers: Answers = []
+        answers: LookupAnswers = []
         for start in range(0, max(len(every), 1), LOOKUP_ADDRESSES):
             part = every[start : start + LOOKUP_ADDRESSES]
             parameters = {"addresses": part, **rest, "form": form, "kernel": kernel}

@@ -25,9 +25,9 @@ from nld.client.connection import Connections
 from nld.client.described import answers_of, routes_of, status_of, text_of, watched
 from nld.client.protocol import (
     TIMEOUT,
-    Answers,
     Destination,
     FilterLike,
+    LookupAnswers,
     Reply,
     RouteLike,
     Watched,
@@ -195,7 +195,7 @@ class Client:
         several = isinstance(addresses, Iterable) and not isinstance(addresses, str)
         every = list(cast("Iterable[Destination]", addresses)) if several else [addresses]
         rest = {**options, "from": options.get("from_", options.get("from")), "from_": None}
-        answers: Answers = []
+        answers: LookupAnswers = []
         for start in range(0, max(len(every), 1), LOOKUP_ADDRESSES):
             part = every[start : start + LOOKUP_ADDRESSES]
             parameters = {"addresses": part, **rest, "form": form, "kernel": kernel}

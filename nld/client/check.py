@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from nld.client.protocol import Reply, RouteLike, dump, encode_json, too_long
 from nld.errors import InvalidRecord, LimitExceeded, NldError, from_parameters
-from nld.traced import Position, traced
+from nld.traced import RecordPosition, traced
 
 CALL_BYTES: Final = 14 * 1024
 """Size of one call's records, in bytes of JSON, unless one of them is longer: read in some milliseconds."""
@@ -149,7 +149,7 @@ class Check:
         told = {(e.index, e.destination_index, e.field, e.message): e for e in reversed(self.found)}
         self.found = list(told.values())[::-1]
 
-    def _position(self, index: int, destination: int | None) -> Position:
+    def _position(self, index: int, destination: int | None) -> RecordPosition:
         asked = self._asked[index]
         if destination is None or asked.places is None:
             return asked.index, destination

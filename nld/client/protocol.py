@@ -75,8 +75,8 @@ class Dumpable(Protocol):
         """The model as JSON-ready values."""
 
 
-Answers: TypeAlias = list[dict[str, Any]]
-"""Answers of a look-up, one for each address."""
+LookupAnswers: TypeAlias = list[dict[str, Any]]
+"""LookupAnswers of a look-up, one for each address."""
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Required, TypeAlias, TypedDict
 
-Flag: TypeAlias = Literal[
+RouteFlag: TypeAlias = Literal[
     "dead", "onlink", "pervasive", "offload", "trap", "notify", "linkdown", "unresolved", "rt_offload",
     "rt_trap", "rt_offload_failed",
 ]  # fmt: skip
@@ -50,7 +50,7 @@ class NextHop(TypedDict, total=False):
     """Device. May be left out where the gateway says it (IPv4 and IPv6 look it up)."""
     weight: int
     """Share of the flows, relative to the other legs."""
-    flags: list[Flag]
+    flags: list[RouteFlag]
     """``onlink``: take the gateway to be on the link; the others are set by the kernel."""
     encap: dict[str, Any]
     """Encapsulation of this leg."""
@@ -173,7 +173,7 @@ class Route(_Route, total=False):
     """Source address that this host prefers for these destinations."""
     metric: int
     """Priority, lower wins. Default 0 (IPv4) or 1024 (IPv6, where 0 means 1024)."""
-    flags: list[Flag]
+    flags: list[RouteFlag]
     """``onlink``: take the gateway to be on the link; ``pervasive``. Others are set by the kernel."""
     flow: Flow
     """Routing realms (IPv4)."""

@@ -36,7 +36,7 @@ from nld.errors import (
     ProtocolBroken,
     Unsupported,
 )
-from nld.traced import Position, traced
+from nld.traced import RecordPosition, traced
 
 CALL_BYTES: Final = 256 * 1024
 """Size at which a write is cut, in bytes of JSON: what the daemon validates in about 10 ms."""
@@ -285,7 +285,7 @@ def _routes_of(record: RouteLike) -> int:
     return len(destination) if isinstance(destination, list) else 1
 
 
-def _origin(origins: Sequence[_Origin], index: int, destination: int | None) -> Position:
+def _origin(origins: Sequence[_Origin], index: int, destination: int | None) -> RecordPosition:
     """Where a record of a call stands in the caller's list."""
     if not 0 <= index < len(origins):
         return index, destination

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from nld.config.model import Key, keys
+from nld.config.model import ConfigKey, keys
 
 _WIDTH = 96
 
@@ -40,7 +40,7 @@ def _lines() -> Iterator[str]:
         yield ""
 
 
-def _entry(key: Key) -> Iterator[str]:
+def _entry(key: ConfigKey) -> Iterator[str]:
     manual = key.manual
     default = _toml(key.default)
     yield from _comment("", manual.about)

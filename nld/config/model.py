@@ -367,7 +367,7 @@ class Config(Section):
     policy: PolicyConfig = PolicyConfig()
 
 
-class Key(NamedTuple):
+class ConfigKey(NamedTuple):
     """One settable key: its path (``("kernel", "fib", "protocol")``), manual and default."""
 
     path: tuple[str, ...]
@@ -379,12 +379,12 @@ def _is_section(field: FieldInfo) -> bool:
     return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 
 
-def keys(model: type[Section] = Config, above: tuple[str, ...] = ()) -> Iterator[Key]:
+def keys(model: type[Section] = Config, above: tuple[str, ...] = ()) -> Iterator[ConfigKey]:
     """Every settable key of ``model``, in the order of the file: plain keys first, then tables."""
     for name, field in model.model_fields.items():
         if not _is_section(field):
             manual = next(entry for entry in field.metadata if isinstance(entry, Manual))
-            yield Key((*above, name), manual, field.default)
+            yield ConfigKey((*above, name), manual, field.default)
     for name, field in model.model_fields.items():
         if _is_section(field):
             assert isinstance(field.annotation, type)

@@ -24,7 +24,7 @@ _log = structlog.get_logger("nld.control")
 
 
 @dataclass(slots=True)
-class _User:
+class _Allowance:
     left: float = BURST
     since: float = 0.0
     left_out: int = 0
@@ -35,7 +35,7 @@ class Bugs:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._users: dict[int, _User] = {}
+        self._users: dict[int, _Allowance] = {}
 
     def tell(self, error: Exception, method: str, peer: Peer) -> InternalError:
         """Log a bug, unless this user has had many; what its caller is told."""
@@ -56,13 +56,13 @@ class Bugs:
             user.left_out += 1
         return InternalError(f"nld has a bug: {type(error).__name__}; its log says more", operation=request)
 
-    def _of(self, uid: int) -> _User:
+    def _of(self, uid: int) -> _Allowance:
         now = time.monotonic()
         user = self._users.get(uid)
         if user is None:
             if len(self._users) >= _USERS:
                 self._users.clear()
-            self._users[uid] = user = _User(since=now)
+            self._users[uid] = user = _Allowance(since=now)
         user.left = min(BURST, user.left + (now - user.since) / SECONDS)
         user.since = now
         return user

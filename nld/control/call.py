@@ -48,7 +48,7 @@ class Envelope(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _CallValidator:
     """A method with the validator that reads a whole call of it."""
 
     method: Method | Stream
@@ -61,7 +61,7 @@ class CallReader:
     def __init__(self, interfaces: Mapping[str, Interface]) -> None:
         self._interfaces = interfaces
         self._entries = {
-            f"{interface.name}.{method.name}".encode(): _Entry(method, _validator(method))
+            f"{interface.name}.{method.name}".encode(): _CallValidator(method, _validator(method))
             for interface in interfaces.values()
             for method in interface.methods
         }
@@ -81,7 +81,7 @@ class CallReader:
             _bound(entry.method, frame, peer)
         calls: list[Call] = []
         routes = Records.none()
-        complaints = _Complaints()
+        complaints = _RecordComplaints()
         try:
             for portion in Portions(frame):
                 if portion is not None:
@@ -122,7 +122,7 @@ class CallReader:
         entry = None if writes else self._peeked(frame)
         return writes or (entry is not None and entry.method.parameters is ValidateParameters)
 
-    def _peeked(self, frame: bytes) -> _Entry | None:
+    def _peeked(self, frame: bytes) -> _CallValidator | None:
         """What its first bytes say that a frame is."""
         name = _METHOD_FIRST.match(frame)
         return None if name is None else self._entries.get(name[1])
@@ -173,7 +173,7 @@ def _routes(call: Call) -> Records:
     return routes
 
 
-class _Complaints:
+class _RecordComplaints:
     """What is wrong with the records of a long call, and how far it has been read."""
 
     def __init__(self) -> None:

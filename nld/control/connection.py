@@ -36,7 +36,7 @@ from nld.control.output import Output
 from nld.control.reply import ServiceError, encode_error, encode_reply
 from nld.control.room import Room
 from nld.control.service import Service
-from nld.control.state import RUNNING, End, State, Step
+from nld.control.state import RUNNING, ConnectionStep, End, State
 from nld.control.turns import Turns
 from nld.errors import LimitExceeded, NldError
 from nld.records.peer import Peer
@@ -351,7 +351,7 @@ class Connection:
     async def _stream(self, call: Call, method: Stream) -> None:
         server, uid, size = self._server, self._uid, method.holds(call.parameters)
         replies = method.handler(self.peer, call.parameters)
-        end: Step = "done"
+        end: ConnectionStep = "done"
         try:
             await self._room(size)
             async for reply in replies:
@@ -389,7 +389,7 @@ class Connection:
         await self._server.turns.turn(self._uid)
         self._server.relieve()
 
-    def _done(self, step: Step) -> None:
+    def _done(self, step: ConnectionStep) -> None:
         self._task = None
         self._step(step)
         if self._state is State.CLOSED:
@@ -453,7 +453,7 @@ class Connection:
             # Not before its first step: a task that never ran would never say that it is done.
             self._server.loop.call_soon(self._task.cancel)
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: ConnectionStep) -> None:
         self._state = self._state.after(step)
 
     def _fail(self, error: NldError | ServiceError | None) -> None:

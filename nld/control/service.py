@@ -41,15 +41,15 @@ class GetInterfaceDescriptionReply(BaseModel):
     description: str
 
 
-class _Interface(BaseModel):
+class _InterfaceName(BaseModel):
     interface: str
 
 
-class _Method(BaseModel):
+class _MethodName(BaseModel):
     method: str
 
 
-class _Parameter(BaseModel):
+class _ParameterName(BaseModel):
     parameter: str
 
 
@@ -96,10 +96,10 @@ class Service:
                 ),
             ),
             errors={
-                "InterfaceNotFound": ("The requested interface was not found.", _Interface),
-                "MethodNotFound": ("The requested method was not found.", _Method),
-                "MethodNotImplemented": ("The method is described, but not implemented.", _Method),
-                "InvalidParameter": ("One of the passed parameters is invalid.", _Parameter),
+                "InterfaceNotFound": ("The requested interface was not found.", _InterfaceName),
+                "MethodNotFound": ("The requested method was not found.", _MethodName),
+                "MethodNotImplemented": ("The method is described, but not implemented.", _MethodName),
+                "InvalidParameter": ("One of the passed parameters is invalid.", _ParameterName),
                 "PermissionDenied": ("The peer may not call this method.", _Nothing),
                 "ExpectedMore": ("The method must be called with 'more'.", _Nothing),
             },

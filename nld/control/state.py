@@ -12,7 +12,9 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import Literal, TypeAlias
 
-Step: TypeAlias = Literal["defer", "turn", "ask", "write", "stream", "watch", "done", "fail", "close"]
+ConnectionStep: TypeAlias = Literal[
+    "defer", "turn", "ask", "write", "stream", "watch", "done", "fail", "close"
+]
 """What happens to a connection: its next message waits for a turn, and gets it; a call of one of four
 kinds begins, and is done, or has failed where it has many replies; the connection is to end."""
 
@@ -37,7 +39,7 @@ class State(Enum):
     CLOSED = "closed"
     """Nothing more is read or begun; what was written is flushed."""
 
-    def after(self, step: Step) -> State:
+    def after(self, step: ConnectionStep) -> State:
         """The state that a step leads to. Raises StepError when there is no such step."""
         state = _TABLE[self._value_].get(step)
         if state is None:
@@ -45,7 +47,7 @@ class State(Enum):
         return state
 
 
-_TABLE: dict[str, dict[Step, State]] = {
+_TABLE: dict[str, dict[ConnectionStep, State]] = {
     "idle": {
         "defer": State.DUE,
         "ask": State.ASKING,
@@ -70,7 +72,7 @@ RUNNING = frozenset({State.ASKING, State.WRITING, State.STREAMING, State.WATCHIN
 class StepError(Exception):
     """A step that a connection cannot make in its state: a bug of nld's."""
 
-    def __init__(self, state: State, step: Step) -> None:
+    def __init__(self, state: State, step: ConnectionStep) -> None:
         super().__init__(f"a connection that is {state.value} cannot {step}")
         self.state = state
         self.step = step

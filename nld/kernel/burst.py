@@ -47,7 +47,7 @@ class _Slot(ctypes.Structure):
     _fields_ = (("header", _Header), ("length", ctypes.c_uint32))
 
 
-class _Address(ctypes.Structure):
+class _SocketAddress(ctypes.Structure):
     """``struct sockaddr_nl``."""
 
     _fields_ = (
@@ -70,7 +70,7 @@ class Burst:
         # Only the pages that are written to are ever made: one a slot for most messages.
         self._buffer = bytearray(SLOTS * READ_SIZE)
         self._view = memoryview(self._buffer)
-        self._addresses = (_Address * SLOTS)()
+        self._addresses = (_SocketAddress * SLOTS)()
         self._vectors = (_Iovec * SLOTS)()
         self._slots = (_Slot * SLOTS)()
         base = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
@@ -78,13 +78,13 @@ class Burst:
             self._vectors[slot] = _Iovec(base + slot * READ_SIZE, READ_SIZE)
             header = self._slots[slot].header
             header.name = ctypes.addressof(self._addresses[slot])
-            header.name_size = ctypes.sizeof(_Address)
+            header.name_size = ctypes.sizeof(_SocketAddress)
             header.vector = ctypes.pointer(self._vectors[slot])
             header.vector_size = 1
         self._table = ctypes.addressof(self._slots)
         self._starts = range(0, SLOTS * READ_SIZE, READ_SIZE)
         self._lengths = _column(self._slots, _Slot, _Slot.length.offset)
-        self._senders = _column(self._addresses, _Address, _Address.port_id.offset)
+        self._senders = _column(self._addresses, _SocketAddress, _SocketAddress.port_id.offset)
 
     def take(self) -> tuple[list[bytes], bool]:
         """What has arrived, at most SLOTS datagrams, maybe none that count; and whether there may be more.

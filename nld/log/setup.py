@@ -24,7 +24,7 @@ Form = Literal["auto", "console", "journal"]
 _RANK: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
-class Sink(Protocol):
+class LogSink(Protocol):
     """Where events go: :class:`Console` or :class:`Journal`. Neither raises."""
 
     def write(self, event: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Log:
     ``sink``  where events go.
     """
 
-    def __init__(self, sink: Sink, level: Level) -> None:
+    def __init__(self, sink: LogSink, level: Level) -> None:
         self.sink = sink
         self._least = _RANK[level]
 

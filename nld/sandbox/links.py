@@ -47,7 +47,7 @@ REST_SECONDS = 5.0
 link-local address because the system is set up so."""
 
 
-class Channel:
+class LinkSocket:
     """A NETLINK_ROUTE socket that stays in the network namespace in which it was opened.
 
     ``groups``  multicast groups to listen to (RTNLGRP_*); none: answers only.
@@ -99,9 +99,9 @@ class Channel:
 
 
 @contextlib.contextmanager
-def channel(*groups: int) -> Iterator[Channel]:
-    """A :class:`Channel` into the present network namespace, for a ``with`` block."""
-    opened = Channel(*groups)
+def channel(*groups: int) -> Iterator[LinkSocket]:
+    """A :class:`LinkSocket` into the present network namespace, for a ``with`` block."""
+    opened = LinkSocket(*groups)
     try:
         yield opened
     finally:
@@ -116,7 +116,7 @@ def addresses(position: int) -> tuple[IPv4Interface, IPv6Interface]:
     )
 
 
-def make(count: int, here: Channel, there: Channel, there_descriptor: int) -> None:
+def make(count: int, here: LinkSocket, there: LinkSocket, there_descriptor: int) -> None:
     """Loopback and links nld0 to nld<count-1>, up and addressed, in the present network namespace.
 
     ``here``              a channel into it.
@@ -143,7 +143,7 @@ def make(count: int, here: Channel, there: Channel, there_descriptor: int) -> No
         _rest(here, notifications, expected)
 
 
-def _rest(here: Channel, notifications: Channel, expected: set[tuple[int, int]]) -> None:
+def _rest(here: LinkSocket, notifications: LinkSocket, expected: set[tuple[int, int]]) -> None:
     """Wait until every IPv6 address of ``expected`` (interface index, scope) is in use."""
     deadline = time.monotonic() + REST_SECONDS
     while not expected <= _in_use(here):
@@ -151,7 +151,7 @@ def _rest(here: Channel, notifications: Channel, expected: set[tuple[int, int]])
             return
 
 
-def _in_use(here: Channel) -> set[tuple[int, int]]:
+def _in_use(here: LinkSocket) -> set[tuple[int, int]]:
     """The IPv6 addresses, as (interface index, scope), that are past detection and have their local route.
 
     That route is the last thing that the kernel makes: a moment after it marks the address, and after the
@@ -179,14 +179,14 @@ def _skip_address_detection() -> bool:
     return True
 
 
-def _make_pair(here: Channel, name: str, there_descriptor: int) -> None:
+def _make_pair(here: LinkSocket, name: str, there_descriptor: int) -> None:
     peer = _LINK.pack(0, 0, 0, 0, 0) + _name(name)
     peer += pack(IFLA.NET_NS_FD, struct.pack("=I", there_descriptor))
     data = pack(IFLA_INFO.DATA, pack(_VETH_INFO_PEER, peer))
     here.ask(RTM.NEWLINK, _NEW, _link(name, "veth", data))
 
 
-def _make_dummy(here: Channel, name: str) -> None:
+def _make_dummy(here: LinkSocket, name: str) -> None:
     try:
         here.ask(RTM.NEWLINK, _NEW, _link(name, "dummy"))
     except OSError as error:
@@ -207,13 +207,13 @@ def _name(name: str) -> bytes:
     return pack(IFLA.IFNAME, name.encode() + b"\0")
 
 
-def _up(where: Channel, name: str) -> None:
+def _up(where: LinkSocket, name: str) -> None:
     header = _LINK.pack(0, 0, 0, LinkFlag.UP, LinkFlag.UP)
     where.ask(RTM.NEWLINK, Flag.REQUEST | Flag.ACK, header + _name(name))
 
 
 def _address(
-    where: Channel, name: str, four: IPv4Interface, six: IPv6Interface, flags: AddressFlag
+    where: LinkSocket, name: str, four: IPv4Interface, six: IPv6Interface, flags: AddressFlag
 ) -> set[tuple[int, int]]:
     """Add both; which IPv6 addresses the link will have, the link-local one too, as (index, scope)."""
     index = socket.if_nametoindex(name)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from nld.cli import batch as batch_module
-from nld.cli.batch import Batch, Call, Reader, read_lines
+from nld.cli.batch import Batch, BatchCall, LineReader, read_lines
 from nld.cli.complaint import complaint
-from nld.cli.grammar import Request, Write
+from nld.cli.grammar import Request, WriteRequest
 from nld.cli.line import LineError
 from nld.errors import ConnectionFailed, NldError, RouteExists
 
@@ -24,7 +24,7 @@ class Daemon:
         self.reports: list[tuple[str, int]] = []
         self.errors = errors or {}
 
-    def send(self, call: Call) -> None:
+    def send(self, call: BatchCall) -> None:
         self.calls.append((call.operation, call.records))
         error = self.errors.get(len(self.calls))
         if error is not None:
@@ -124,9 +124,9 @@ SHORT_CUTS = (
 def test_the_short_cut_reads_as_the_grammar_does(destination: str) -> None:
     words = ["route", "add", destination, "metric", "5", "dev", "a"]
     for first in ("198.51.100.0/24", "2001:db8:77::/48"):
-        warm = Reader(None)
+        warm = LineReader(None)
         warm.parse(["route", "add", first, *words[3:]])
-        cold, short = spelled(Reader(None), words), spelled(warm, words)
+        cold, short = spelled(LineReader(None), words), spelled(warm, words)
         if cold is None:
             # What the daemon looks at itself (host bits, octets) may pass as it was written.
             assert short in (None, destination)
@@ -134,13 +134,13 @@ def test_the_short_cut_reads_as_the_grammar_does(destination: str) -> None:
             assert short in (cold, f"{cold}/32")
 
 
-def spelled(reader: Reader, words: list[str]) -> str | None:
+def spelled(reader: LineReader, words: list[str]) -> str | None:
     """The destination that a reader makes of a line, or None when it refuses it."""
     try:
         request, destination = reader.parse(words)
     except LineError:
         return None
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert request.operation == "add"
     assert request.record["metric"] == 5
     assert ("scope" in request.record) == (request.family == "inet")

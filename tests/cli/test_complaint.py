@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nld.cli.complaint import complaint, spot, status_of
-from nld.cli.grammar import Write, parse
+from nld.cli.grammar import WriteRequest, parse
 from nld.errors import DeviceNotFound, Extack, InvalidRecord, KernelRefused, NldError, RouteExists
 
 LINE = (
@@ -14,9 +14,9 @@ LINE = (
 )  # fmt: skip
 
 
-def asked() -> Write:
+def asked() -> WriteRequest:
     request = parse(LINE, 2)
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     return request
 
 

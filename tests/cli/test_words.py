@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nld.cli.grammar import Lookup, Request, Selection, Write, parse
+from nld.cli.grammar import Lookup, Request, SelectorRequest, WriteRequest, parse
 
 
 def read(text: str, family: str | None = None) -> Request:
@@ -175,7 +175,7 @@ V4_FIELDS: tuple[tuple[str, dict[str, Any]], ...] = (
 @pytest.mark.parametrize(("words", "fields"), V4_FIELDS)
 def test_fields(words: str, fields: dict[str, Any]) -> None:
     request = read(f"add 10.0.0.0/8 dev nld0 {words}")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     expected = {"dst": "10.0.0.0/8", "dev": "nld0", "scope": "link"} | fields
     assert request.record == expected
     assert (request.operation, request.family) == ("add", "inet")
@@ -235,20 +235,20 @@ DESTINATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 @pytest.mark.parametrize(("words", "record"), DESTINATIONS)
 def test_destinations(words: str, record: dict[str, Any]) -> None:
     request = read(f"add {words}")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert request.record == record
     assert request.family == ("inet6" if ":" in record["dst"] else "inet")
 
 
 def test_a_nexthop_object_stands_alone() -> None:
     request = read("add 10.0.0.0/8 nhid 10 metric 3")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert request.record == {"dst": "10.0.0.0/8", "nhid": 10, "metric": 3, "scope": "global"}
 
 
 def test_family_option_decides_a_bare_default() -> None:
     request = read("add default dev nld0", "inet6")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert request.record == {"dst": "::/0", "dev": "nld0"}
 
 
@@ -267,7 +267,7 @@ DELETES: tuple[tuple[str, dict[str, Any]], ...] = (
 @pytest.mark.parametrize(("words", "record"), DELETES)
 def test_deletes(words: str, record: dict[str, Any]) -> None:
     request = read(f"del {words}")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert (request.operation, request.record) == ("delete", record)
 
 
@@ -281,7 +281,7 @@ VERBS = (
 @pytest.mark.parametrize(("word", "verb"), VERBS)
 def test_verbs_that_write(word: str, verb: str) -> None:
     request = read(f"{word} 10.0.0.0/8 dev nld0")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     assert request.operation == verb
 
 
@@ -346,7 +346,7 @@ SELECTIONS: tuple[tuple[str, str, dict[str, Any], set[str]], ...] = (
 @pytest.mark.parametrize(("words", "verb", "wanted", "pinned"), SELECTIONS)
 def test_selections(words: str, verb: str, wanted: dict[str, Any], pinned: set[str]) -> None:
     request = read(words)
-    assert isinstance(request, Selection)
+    assert isinstance(request, SelectorRequest)
     assert (request.verb, request.filter, set(request.pinned)) == (verb, wanted, pinned)
 
 
@@ -383,7 +383,7 @@ def test_fibmatch() -> None:
 
 def test_spots_name_the_word_of_each_field() -> None:
     request = read("add 10.0.0.0/8 table 7 mtu lock 1400 nexthop via 192.0.2.2 weight 3 nexthop dev nld1")
-    assert isinstance(request, Write)
+    assert isinstance(request, WriteRequest)
     spots = {field: request.words[at] for field, at in request.spots.items()}
     assert spots == {
         "dst": "10.0.0.0/8", "table": "7", "metrics[0].mtu": "1400", "nexthops[0]": "nexthop",

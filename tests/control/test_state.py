@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from nld.control.state import RUNNING, State, Step, StepError
+from nld.control.state import RUNNING, ConnectionStep, State, StepError
 
-LEGAL: dict[tuple[State, Step], State] = {
+LEGAL: dict[tuple[State, ConnectionStep], State] = {
     (State.IDLE, "defer"): State.DUE,
     (State.DUE, "turn"): State.IDLE,
     (State.IDLE, "ask"): State.ASKING,
@@ -26,9 +26,9 @@ LEGAL: dict[tuple[State, Step], State] = {
 }
 
 
-@pytest.mark.parametrize("step", get_args(Step))
+@pytest.mark.parametrize("step", get_args(ConnectionStep))
 @pytest.mark.parametrize("state", State)
-def test_each_pair(state: State, step: Step) -> None:
+def test_each_pair(state: State, step: ConnectionStep) -> None:
     if (state, step) in LEGAL:
         assert state.after(step) is LEGAL[state, step]
         return
