@@ -86,16 +86,18 @@ class Burst:
         self._lengths = _column(self._slots, _Slot, _Slot.length.offset)
         self._senders = _column(self._addresses, _SocketAddress, _SocketAddress.port_id.offset)
 
-    def take(self) -> tuple[list[bytes], bool]:
-        """What has arrived, at most SLOTS datagrams, maybe none that count; and whether there may be more.
+    def take(self, most: int = SLOTS) -> tuple[list[bytes], bool]:
+        """What has arrived, at most so many datagrams, maybe none that count; and whether there may be more.
 
-        Fewer than SLOTS is all that had arrived when this was called.  (recvmmsg also ends early at an
+        ``most``  1 to SLOTS.
+
+        Fewer than that is all that had arrived when this was called.  (recvmmsg also ends early at an
         error, but not at one that was there before: that is told at once.  The next call tells it.)
 
         Raises ``OSError`` ENOBUFS when messages were lost or cut (an overrun).
         """
         descriptor = self._socket.fileno()
-        count: int = _recvmmsg(descriptor, self._table, SLOTS, _FLAGS, None)
+        count: int = _recvmmsg(descriptor, self._table, most, _FLAGS, None)
         if count < 0:
             number = ctypes.get_errno()
             if number == errno.EAGAIN:
@@ -112,7 +114,7 @@ class Burst:
             datagrams = [datagram for datagram, sender in zip(datagrams, senders, strict=True) if not sender]
         if max(lengths) > READ_SIZE:
             raise OSError(errno.ENOBUFS, "a datagram was larger than the read buffer")
-        return datagrams, count == SLOTS
+        return datagrams, count == most
 
 
 def _column(table: ctypes.Array[Any], row: type[ctypes.Structure], offset: int) -> memoryview:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nld.errors import MalformedMessage
-from nld.kernel.burst import Burst
+from nld.kernel.burst import SLOTS, Burst
 from nld.kernel.readiness import Readiness
 from nld.kernel.socket import NetlinkSocket
 from nld.netlink.header import MessageType
@@ -48,6 +48,9 @@ else the listener would fall behind for ever.  They take some 6 ms."""
 TURN = 0.004
 """Seconds of reading in one turn of the event loop, by the receiver task and by all who drain: a message
 about a device takes far longer than one about a route."""
+
+SLOW = 0.002
+"""Seconds of handing on after which fewer are read at a time."""
 
 BRIEF = 0.0005
 """Seconds of reading that nobody counts: most often there is a notification or two."""
@@ -96,6 +99,8 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._left = TURN
         """Seconds of reading that this turn of the event loop has left."""
+        self._chunk = CHUNK
+        """Datagrams that are read before they are handed on."""
         self._draining = asyncio.Lock()
         """Held by the one that drains in turns; if many did, these would make one long one."""
         self._absorb = absorb
@@ -142,11 +147,14 @@ class Listener:
         taken = 0
         began = now = time.monotonic()
         while more and taken < BURST and now < began + seconds:
+            before = now
             datagrams, more, lost = self._read()
             taken += len(datagrams)
             if datagrams or lost:
                 self._hand_on(datagrams, lost)
             now = time.monotonic()
+            # Some take long: where thousands of routes stand at one key, each change looks at all of them.
+            self._chunk = max(1, self._chunk // 2) if now - before > SLOW else min(2 * self._chunk, CHUNK)
         if now - began > BRIEF:
             if self._left == TURN:
                 self._loop.call_soon(self._next_turn)
@@ -157,15 +165,15 @@ class Listener:
         self._left = TURN
 
     def _read(self) -> tuple[list[bytes], bool, bool]:
-        """Up to CHUNK datagrams (after a loss: all there are), whether there may be more, and whether some
+        """Some datagrams (after a loss: all there are), whether there may be more, and whether some
         were lost."""
         datagrams: list[bytes] = []
         lost = False
         more = True
-        while more and (len(datagrams) < CHUNK or lost):
+        while more and (len(datagrams) < self._chunk or lost):
             try:
                 if len(datagrams) >= FEW:
-                    some, more = self._burst.take()
+                    some, more = self._burst.take(min(self._chunk, SLOTS))
                 elif self._arrived.poll(0):
                     datagram = self.socket.receive()
                     some = [] if datagram is None else [datagram]

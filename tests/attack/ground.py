@@ -61,12 +61,12 @@ class Figures:
     @property
     def get_p99(self) -> float:
         """Seconds that a reader waits for a route, in 99 of 100 cases at most."""
-        return _p99(self.gets)
+        return p99(self.gets)
 
     @property
     def add_p99(self) -> float:
         """The same for root, who writes one."""
-        return _p99(self.adds)
+        return p99(self.adds)
 
     def __str__(self) -> str:
         return (
@@ -77,7 +77,8 @@ class Figures:
         )
 
 
-def _p99(values: list[float]) -> float:
+def p99(values: list[float]) -> float:
+    """Seconds that 99 of 100 took at most."""
     return statistics.quantiles(values, n=100)[98] if len(values) > 1 else PATIENCE
 
 

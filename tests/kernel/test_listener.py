@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nld.kernel.listener import BURST, LEAST_COST, TURN, Listener
+from nld.kernel.listener import BURST, CHUNK, LEAST_COST, TURN, Listener
 from nld.netlink.registry import NETLINK_ROUTE, RTNLGRP
 from nld.netlink.shape import BulkCut
 from tests.kernel.inside import inside, ip
@@ -48,6 +48,35 @@ async def test_who_drains_gives_others_turns_and_many_who_do_are_one(monkeypatch
     assert taken >= queue
     assert turns >= queue // BURST
     assert most <= 2 * BURST
+    await storm.close()
+
+
+async def test_what_takes_long_is_read_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is not much longer than it may be, whatever a message costs; and many again later."""
+    storm = listener([])
+    clock, cost, longest = 0.0, 0.001, 0.0
+
+    def read() -> tuple[list[bytes], bool, bool]:
+        return [b""] * storm._chunk, True, False
+
+    def hand_on(datagrams: list[bytes], lost: bool) -> None:
+        nonlocal clock, longest
+        clock += cost * len(datagrams)
+        longest = max(longest, cost * len(datagrams))
+
+    monkeypatch.setattr("nld.kernel.listener.time.monotonic", lambda: clock)
+    monkeypatch.setattr(storm, "_read", read)
+    monkeypatch.setattr(storm, "_hand_on", hand_on)
+    for _ in range(20):
+        storm._take(TURN)
+    longest = 0.0
+    began = clock
+    storm._take(TURN)
+    assert longest <= 4 * cost
+    assert clock - began <= TURN + 4 * cost
+    cost = 0.000001
+    storm._take(TURN)
+    assert storm._chunk == CHUNK
     await storm.close()
 
 
