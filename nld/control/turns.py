@@ -6,9 +6,9 @@ done for peers within one turn is bounded in time.  Who comes while there is tim
 comes later waits: each user in a queue, and the queues take turns, so that a user with a thousand
 connections waits for himself, and another for one piece of work of each user before him.
 
-Two things wait here: jobs (a message to be looked at, a connection to be set up), which run here, and tasks
-(:meth:`Turns.turn`), which are woken, and run in the next turn: few of them at a time, because how long they
-will take is not known.
+Two things wait here: jobs (a message to be looked at), which run here, and tasks (:meth:`Turns.turn`), which
+are woken, and run in the next turn.  How long each will take is not known, so few are woken at a time, and
+where the first has used up the turn, the others are the first to be woken again.
 
 Does not belong here: what may be held meanwhile (``room.py``).
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -34,7 +34,9 @@ class Turns:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queues: dict[int, deque[_Waiting]] = {}
+        self._queues: OrderedDict[int, deque[_Waiting]] = OrderedDict()
+        self._ran = False
+        """Whether one of those that were woken for this turn has run."""
         self._began = 0.0
         self._worked = 0.0
 
@@ -57,7 +59,7 @@ class Turns:
 
     def soon(self, uid: int, job: Callable[[], None]) -> None:
         """Run a job in a turn to come."""
-        self._wait(uid, job)
+        self._queue(uid).append(job)
 
     async def turn(self, uid: int) -> None:
         """Return when a task of this user may do a piece of work: at once while there is time."""
@@ -65,16 +67,23 @@ class Turns:
         if uid not in self._queues and now - self._began < SLICE:
             return
         future = self._loop.create_future()
-        self._wait(uid, future)
+        self._queue(uid).append(future)
         await future
+        while self._ran and time.monotonic() - self._began >= SLICE:
+            future = self._loop.create_future()
+            self._queue(uid).appendleft(future)
+            self._queues.move_to_end(uid, last=False)
+            await future
+        self._ran = True
 
-    def _wait(self, uid: int, waiting: _Waiting) -> None:
+    def _queue(self, uid: int) -> deque[_Waiting]:
+        """Where what a user has to wait for waits; its turn comes."""
         if not self._queues:
             self._loop.call_soon(self._go_round)
         queue = self._queues.get(uid)
         if queue is None:
             self._queues[uid] = queue = deque()
-        queue.append(waiting)
+        return queue
 
     def _go_round(self) -> None:
         """One turn: something of each user, again and again, until the time is over."""
@@ -97,6 +106,7 @@ class Turns:
             if time.monotonic() >= end:
                 break
         self._began = self._worked = time.monotonic()
+        self._ran = False
         if queues:
             self._loop.call_soon(self._go_round)
 

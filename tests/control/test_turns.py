@@ -123,3 +123,23 @@ def test_a_task_goes_on_at_once_while_there_is_time(loop: Loop) -> None:
         steps += 1
         loop.now += SLICE / 5
     assert steps in (5, 6)  # of fifths of a float
+
+
+def test_those_who_were_woken_behind_a_long_piece_of_work_come_first_in_the_next_turn(loop: Loop) -> None:
+    turns = made(loop)
+    assert turns.free(0)
+    loop.now += SLICE
+    tasks = [turns.turn(user) for user in range(WOKEN)]
+    waits = [begun(task) for task in tasks]
+    assert None not in waits
+    loop.turn()
+    assert begun(tasks[0]) is None
+    loop.now += 2 * SLICE  # what it does
+    others = [turns.turn(WOKEN + user) for user in range(WOKEN)]
+    behind = [begun(task) for task in others]
+    again = [begun(task) for task in tasks[1:]]
+    loop.turn()
+    assert [one is not None and one.done() for one in again] == [True] * (WOKEN - 1)
+    assert [one is not None and one.done() for one in behind] == [True] + [False] * (WOKEN - 1)
+    for task in (*tasks, *others):
+        task.close()
