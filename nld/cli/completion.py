@@ -27,6 +27,7 @@ Candidates = list[tuple[str, str]]
 
 COMMANDS: Candidates = [
     ("route", "change, list, look up and watch routes"),
+    ("monitor", "show every change of a route"),
     ("status", "show the status of the daemon"),
     ("sandbox", "try nld in a private network"),
     ("daemon", "run the daemon"),
@@ -107,6 +108,8 @@ def _next(before: list[str], unfinished: str) -> Candidates:
         return COMMANDS
     if abbreviates(rest[0], "route"):
         return _route(rest[1:], unfinished)
+    if rest[0] == "monitor":
+        return _route(rest, unfinished)
     if rest == ["module"]:
         return [("release", "close the sockets to the kernel module, so that it can be unloaded")]
     if rest == ["config"]:

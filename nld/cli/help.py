@@ -7,6 +7,7 @@ nld - manage Linux routes with the syntax of "ip route", through the nld daemon
 
   nld [OPTIONS] route COMMAND ...     change, list, look up and watch routes (may be shortened: r, ro, ...)
   nld [OPTIONS] -batch FILE           run commands, one per line; - is standard input
+  nld monitor [SELECTOR]              show every change of a route as it happens
   nld status                          show the status of the daemon
   nld sandbox [-- COMMAND]            try nld in a private network, without root
   nld greet TEXT | module release     send TEXT to the kernel module; release the module
@@ -105,10 +106,10 @@ Examples:
 """
 
 MONITOR = """\
-nld route monitor [SELECTOR] - show every change as it happens, in all tables unless one is given
+nld [route] monitor [SELECTOR] - show every change as it happens, in all tables unless one is given
 
 Examples:
-  nld route monitor
+  nld monitor
   nld -j route monitor table main          one JSON object per change
 """
 

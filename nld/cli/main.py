@@ -64,9 +64,9 @@ def _run(words: tuple[str, ...]) -> int:
         line.step()
         word = line.word
     if word is None or options.other == "help":
-        if word is None or abbreviates(word, "route"):
-            return _help("nld" if word is None else "route", asked=bool(options.other))
-    elif abbreviates(word, "route") or (word == "monitor" and words[line.at + 1 : line.at + 2] == ("route",)):
+        if word is None or word == "monitor" or abbreviates(word, "route"):
+            return _help({None: "nld", "monitor": "monitor"}.get(word, "route"), asked=bool(options.other))
+    elif word == "monitor" or abbreviates(word, "route"):
         return route(line, options)
     from nld.cli.commands import run  # noqa: PLC0415
 
@@ -81,12 +81,15 @@ def _help(topic: str, *, asked: bool) -> int:
 
 
 def route(line: Line, options: Options) -> int:
-    """Do one ``route`` command; the position of ``line`` stands on ``route`` (or ``monitor route``)."""
+    """Do one ``route`` command; the position of ``line`` stands on ``route``, or on ``monitor [route]``."""
     from nld.cli.grammar import Help, parse  # noqa: PLC0415
 
     words = line.words
     if line.word == "monitor":
-        words = (*words[: line.at], "route", "monitor", *words[line.at + 2 :])
+        following = words[line.at + 1 :]
+        if following and abbreviates(following[0], "route"):  # the object, as in ip monitor
+            following = following[1:]
+        words = (*words[: line.at], "route", "monitor", *following)
         line = Line(words, line.at)
     line.step()
     read_options(line, options)

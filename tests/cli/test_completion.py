@@ -19,6 +19,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("-family _", "inet inet6", "route"),
     ("route _", "add append delete get flush show monitor", "chg test"),
     ("route a", "add append", "delete"),
+    ("mon", "monitor", "route"),
+    ("monitor _", "table dev root", "add"),
     ("route -4 _", "add", "via"),
     ("route add _", "blackhole default unicast", "nexthop"),
     ("route add bl", "blackhole", "via"),

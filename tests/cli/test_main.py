@@ -78,6 +78,8 @@ STATUSES = (
     ("", 1), ("nosuch", 1), ("status", 2), ("completion bash", 0), ("route get help", 0),
     ("-batch /nonexistent", 1),
     ("-batch x route", 1), ("route -j -4 list", 2), ("route list -j", 2), ("monitor route", 2), ("--help", 0),
+    ("monitor", 2), ("-j monitor ro table 7", 2), ("monitor -j dev nld0", 2), ("monitor --help", 0),
+    ("help monitor", 0), ("monitor nosuch", 1),
     ("status --help", 0), ("sandbox --help", 0), ("route add --help", 0), ("config check /nonexistent", 2),
 )  # fmt: skip
 
