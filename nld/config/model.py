@@ -42,14 +42,14 @@ def _account(kind: str, look_up: Callable[[str], int]) -> Callable[[object], obj
     return number
 
 
-def _somebody(kind: str) -> Callable[[int], int]:
-    """A validator that refuses the number which stands for all that have none."""
+def _assigned(kind: str) -> Callable[[int], int]:
+    """A validator that refuses the overflow id, which stands for every account without a number here."""
 
     def check(number: int) -> int:
         if number == overflow_id(kind):
             raise ValueError(
-                f"{number} is the number of every {kind} that a user namespace has none for"
-                f" (kernel.overflow{kind[0]}id); it would let in everybody"
+                f"{number} stands for every {kind} without a number in this user namespace"
+                f" (kernel.overflow{kind[0]}id); it would admit all of them"
             )
         return number
 
@@ -57,7 +57,7 @@ def _somebody(kind: str) -> Callable[[int], int]:
 
 
 def overflow_id(kind: str) -> int:
-    """What the kernel shows for a ``user`` or ``group`` that has no number here (user_namespaces(7))."""
+    """The number that the kernel shows for a ``user`` or ``group`` without one here (user_namespaces(7))."""
     try:
         return int(Path(f"/proc/sys/kernel/overflow{kind[0]}id").read_text())
     except (OSError, ValueError):
@@ -68,18 +68,18 @@ _User = Annotated[
     int,
     BeforeValidator(_account("user", lambda name: pwd.getpwnam(name).pw_uid)),
     Field(ge=0, lt=2**32 - 1),
-    AfterValidator(_somebody("user")),
+    AfterValidator(_assigned("user")),
 ]
 _Group = Annotated[
     int,
     BeforeValidator(_account("group", lambda name: grp.getgrnam(name).gr_gid)),
     Field(ge=0, lt=2**32 - 1),
-    AfterValidator(_somebody("group")),
+    AfterValidator(_assigned("group")),
 ]
 
 
 def _device(name: str) -> str:
-    """Refuse what the kernel takes for no name, for a template (``nld%d``), or for a word of its files."""
+    """Refuse names that the kernel rejects, takes as a template (``nld%d``), or uses in /proc/sys/net."""
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", name, re.ASCII):
         raise ValueError(f"{name!r} is not a valid device name")
     if name in ("all", "default"):
@@ -94,7 +94,7 @@ class Section(BaseModel):
 
 
 class LogConfig(Section):
-    """What the daemon says, and where."""
+    """The log: what is written, and where."""
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -118,20 +118,20 @@ class TableConfig(Section):
         int,
         Field(ge=1, le=255),
         Manual(
-            "The rtm_protocol that marks nld's routes in the kernel. Routes of any other protocol belong"
-            " to somebody else. 0-4 are the kernel's and ip's own; /usr/share/iproute2/rt_protos has the"
+            "The rtm_protocol that marks nld's routes in the kernel. Routes of any other protocol are"
+            " foreign. 0-4 are the kernel's and ip's own; /usr/share/iproute2/rt_protos has the"
             " numbers of other programs.",
             "a whole number from 1 to 255",
-            zero="refused: the kernel takes 0 for unspecified",
+            zero="not valid: to the kernel, 0 means unspecified",
         ),
     ] = 131
     receive_buffer: Annotated[
         int,
         Field(ge=0, le=1 << 30),
         Manual(
-            "SO_RCVBUF of the request and dump sockets. Bounds the messages of one send, since each may"
-            " fail and its reply must fit; 64 KiB at least are asked for. What the kernel granted is in the"
-            " log.",
+            "SO_RCVBUF of the request and dump sockets. Limits the messages of one send, since the"
+            " reply to each must fit. nld asks for at least 64 KiB; nld status shows what the kernel"
+            " granted.",
             "a whole number from 0 to 1073741824",
             unit="bytes",
             zero="leave the kernel's default (net.core.rmem_default)",
@@ -141,7 +141,7 @@ class TableConfig(Section):
         int,
         Field(ge=0, le=1 << 30),
         Manual(
-            "SO_SNDBUF of the request socket. Bounds the bytes of one send; 64 KiB at least are asked for.",
+            "SO_SNDBUF of the request socket. Limits the bytes of one send. nld asks for at least 64 KiB.",
             "a whole number from 0 to 1073741824",
             unit="bytes",
             zero="leave the kernel's default (net.core.wmem_default)",
@@ -170,8 +170,8 @@ class ModuleConfig(TableConfig):
     enabled: Annotated[
         bool,
         Manual(
-            "Drive the module beside the kernel's own table. nld.service loads it when it is installed;"
-            " if it is missing, nld goes on without, and takes it up when it is loaded.",
+            "Manage the module's table beside the kernel's own. nld.service loads the module if it is"
+            " installed; otherwise nld runs without it, and attaches to it when it is loaded.",
             "true or false",
         ),
     ] = False
@@ -181,31 +181,31 @@ class ModuleConfig(TableConfig):
         Manual(
             "The netlink protocol number of the module: its parameter protocol (modprobe nld protocol=30).",
             "a whole number from 1 to 31",
-            zero="refused: 0 is the kernel's own routing protocol",
+            zero="not valid: 0 is the kernel's own routing protocol",
         ),
     ] = 31
     device: Annotated[
         str,
         AfterValidator(_device),
         Manual(
-            "A device of kind nld that nld makes and sets up: what is routed there goes as the module's table"
-            " main says. It outlives nld, so that a restart disturbs no traffic; when nld starts with"
-            " another name here, or none, it removes the one that it made. Needs kernel.module.enabled ="
+            "A device of kind nld that nld creates and sets up. Packets routed to it are forwarded by the"
+            " module's table main. The device remains when nld stops, so that a restart does not disturb"
+            " traffic; when nld starts with another name here, or none, it removes the device that it"
+            " created. Needs kernel.module.enabled ="
             " true.",
             'a name of at most 15 letters, digits, and ".", "_", "-" inside, such as "via0"',
-            zero='"" makes none',
+            zero='"" creates none',
         ),
     ] = ""
 
 
 class KernelConfig(Section):
-    """The kernel tables that nld drives: always the FIB, and the module where it is enabled."""
+    """The kernel tables that nld manages: always the FIB, and the module if it is enabled."""
 
     default: Annotated[
         Literal["fib", "module"],
         Manual(
-            "The kernel table that a request means when it names none. module needs"
-            " kernel.module.enabled = true.",
+            "The kernel table for requests that do not name one. module needs kernel.module.enabled = true.",
             "fib or module",
         ),
     ] = "fib"
@@ -214,50 +214,52 @@ class KernelConfig(Section):
 
 
 class LimitsConfig(Section):
-    """What one program may cost the daemon. The first three are sd-varlink's numbers."""
+    """What one program may cost the daemon. The first three defaults are those of sd-varlink."""
 
     message_bytes: Annotated[
         int,
         Field(ge=4096, le=1 << 30),
         Manual(
-            "The largest request of a user who may write. A longer one gets an error, then its connection"
-            " closes. Whatever this says, each route in a request has at most 262144 bytes besides its"
-            " destinations, and all else in it too; and users who may not write send at most 262144 bytes"
+            "The largest request of a user who may write. A longer one is answered with an error, and its"
+            " connection is closed. Regardless of this key, each route in a request has at most 262144 bytes"
+            " besides its destinations, as has the rest of the request; users who may not write send at most"
+            " 262144 bytes"
             " (Lookup), 32768 (Validate) or 16384 (anything else).",
             "a whole number from 4096 to 1073741824",
             unit="bytes",
-            zero="refused: there is no way to have no limit",
+            zero="not valid: the limit cannot be turned off",
         ),
     ] = 16 * MIB
     connections: Annotated[
         int,
         Field(ge=1, le=1_000_000),
         Manual(
-            "Connections to the control socket at one time, of all users together; one in sixteen is kept"
-            " for users who may write. The file descriptor limit (LimitNOFILE= in the unit) must be higher.",
+            "Simultaneous connections to the control socket, of all users together; one in sixteen is"
+            " reserved for users who may write. The file descriptor limit (LimitNOFILE= in the unit) must be"
+            " higher.",
             "a whole number from 1 to 1000000",
-            zero="refused: nobody could ask",
+            zero="not valid: no program could connect",
         ),
     ] = 4096
     connections_per_uid: Annotated[
         int,
         Field(ge=1, le=1_000_000),
         Manual(
-            "Connections to the control socket at one time, of one user.",
+            "Simultaneous connections to the control socket, of one user.",
             "a whole number from 1 to 1000000",
-            zero="refused: nobody could ask",
+            zero="not valid: no program could connect",
         ),
     ] = 1024
     partial_bytes: Annotated[
         int,
         Field(ge=4096, le=1 << 34),
         Manual(
-            "Memory that all connections together may make the daemon hold: requests that are not complete,"
-            " large questions under way, and replies that are not read. Beyond it one connection is closed:"
-            " the largest of the user with most, and of users who may not write first.",
+            "Memory that all connections together may use: incomplete requests, large queries in progress,"
+            " and unread replies. Beyond it a connection is closed: the largest of the user that uses most,"
+            " and users who may not write first.",
             "a whole number from 4096 to 17179869184, and no less than limits.message_bytes",
             unit="bytes",
-            zero="refused: no request could arrive in two pieces",
+            zero="not valid: no request could arrive in two pieces",
         ),
     ] = 64 * MIB
 
@@ -265,33 +267,33 @@ class LimitsConfig(Section):
         int,
         Field(ge=4096, le=1 << 34),
         Manual(
-            "The share of limits.partial_bytes that all users who may not write have together. One user's"
-            " large questions under way have a quarter of it; further ones wait.",
+            "The part of limits.partial_bytes that all users who may not write share. A quarter of it is for"
+            " the large queries in progress of one user; further ones wait.",
             "a whole number from 4096 to 17179869184",
             unit="bytes",
-            zero="refused: nobody but writers could ask",
+            zero="not valid: only users who may write could ask",
         ),
     ] = 16 * MIB
     message_seconds: Annotated[
         int,
         Field(ge=1, le=86400),
         Manual(
-            "The time in which a request of more than 4 KiB must arrive as a whole.",
+            "The time within which a request of more than 4 KiB must be complete.",
             "a whole number from 1 to 86400",
             unit="seconds",
-            zero="refused: there is no way to have no limit",
+            zero="not valid: the limit cannot be turned off",
         ),
     ] = 60
 
 
 class WatchConfig(Section):
-    """Following changes."""
+    """Watches and lists."""
 
     history: Annotated[
         int,
         Field(ge=0, le=100_000_000),
         Manual(
-            "How many past changes are kept, so that a watcher that comes back with its cursor can go on"
+            "How many past changes are kept, so that a watcher that reconnects with its cursor can resume"
             " where it stopped.",
             "a whole number from 0 to 100000000",
             unit="changes",
@@ -305,22 +307,22 @@ class WatchConfig(Section):
             "The most routes or changes in one reply of a list or a watch.",
             "a whole number from 1 to 100000",
             unit="routes",
-            zero="refused: no reply could carry anything",
+            zero="not valid: replies would be empty",
         ),
     ] = 1024
 
 
 class PolicyConfig(Section):
-    """Who may change routes. Everybody who can reach the socket may read."""
+    """Who may change routes. Every user who can open the socket may read."""
 
     write_users: Annotated[
         tuple[_User, ...],
         Field(strict=False),
         Manual(
             "Users that may change routes, by name or number. A name is looked up when the file is read."
-            " kernel.overflowuid, mostly 65534, is refused: in a user namespace it is everybody's.",
+            " kernel.overflowuid, mostly 65534, is not valid: in a user namespace it stands for many users.",
             'a list of user names and numbers, such as [0, "frr"]',
-            zero="0 is root; an empty list lets nobody in by user",
+            zero="0 is root; an empty list allows no user",
             reload=True,
         ),
     ] = (0,)
@@ -330,7 +332,7 @@ class PolicyConfig(Section):
         Manual(
             "Groups whose members may change routes, by name or number.",
             'a list of group names and numbers, such as ["netdev"]',
-            zero="0 is the group root; an empty list lets nobody in by group",
+            zero="0 is the group root; an empty list allows no group",
             reload=True,
         ),
     ] = ()
@@ -343,8 +345,8 @@ class Config(Section):
         str,
         Field(pattern=r"^/[^\x00]{0,106}$"),
         Manual(
-            "The control socket. Not used under systemd socket activation, which passes an open one."
-            " Clients look for NLD_SOCKET, else for the default.",
+            "The control socket. Not used with systemd socket activation, which passes an open socket."
+            " Clients use NLD_SOCKET, or else the default.",
             "an absolute path of at most 107 bytes",
         ),
     ] = "/run/nld/io.nld"
@@ -394,7 +396,7 @@ def keys(model: type[Section] = Config, above: tuple[str, ...] = ()) -> Iterator
 def needs_restart(old: Config, new: Config) -> list[str]:
     """The keys that differ and are only read at start, such as ``["limits.connections"]``.
 
-    The rest (``Manual.reload``) a running daemon takes up at once.
+    A running daemon applies the others (``Manual.reload``) at once.
     """
 
     def value(config: Config, path: tuple[str, ...]) -> object:
