@@ -156,7 +156,7 @@ class DeviceNotFound(NldError):
 
 
 class ForeignRoute(NldError):
-    """The route belongs to somebody else; nld leaves it alone unless a take-over is asked for."""
+    """The route has another owner; nld leaves it alone unless takeover is set."""
 
     fault = Fault.CLIENT
 

@@ -223,7 +223,7 @@ class LineReader:
 Send = Callable[[BatchCall], None]
 """Does one call; raises NldError."""
 RunOne = Callable[[Request], int]
-"""Does one request that is no write; returns its exit status."""
+"""Does one request that does not write; returns its exit status."""
 Report = Callable[[str, int], None]
 """Told of each failed line: the text of what went wrong, and the line's number."""
 
@@ -232,7 +232,7 @@ class Batch:
     """Runs a batch. ``send``, ``run`` and ``report`` do the work and the talking.
 
     ``explain``  turns an error (or one of its ``failures``) into text.
-    ``progress`` is told the number of routes done, now and then.
+    ``progress`` gets the number of routes done, from time to time.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class Options:
 
     ``family``      "inet", "inet6" or None.
     ``kernel``      which kernel table manager: "fib", "module" or None for the daemon's default.
-    ``takeover``    also change routes that belong to somebody else.
+    ``takeover``    also change routes of other owners.
     ``timestamp``, ``tshort``  monitor says when, in ``ip``'s long or short form.
     ``brief``       as ``ip -br route``: nothing.
     ``color``       "never", "auto" or "always".
@@ -58,7 +58,7 @@ class Options:
 
     def client(self) -> Client:
         """A client that asks the daemon and waits for it as the options say."""
-        from nld.client import Client  # noqa: PLC0415 - most of what is wrong is told without one
+        from nld.client import Client  # noqa: PLC0415 - most mistakes are found without one
 
         if self.timeout is None:
             return Client(self.socket)

@@ -19,7 +19,7 @@ from nld.errors import DeviceNotFound, InvalidRecord, NldError, Unsupported
 from nld.names import Names
 
 TOLD = 20
-"""Failures that are told in full; the rest is counted."""
+"""Failures that are printed in full; the others are counted."""
 _TABLES = 8
 """Tables that are looked at one by one; where the routes are of more, all tables are."""
 
@@ -30,11 +30,11 @@ Write = Callable[[str, list[Record]], int]
 
 
 Failure = tuple[Mapping[str, Any], Record | None]
-"""What is told, as an error's parameters, of which record."""
+"""The parameters of an error, and the record that it is about."""
 
 
 class Restored(NamedTuple):
-    """``done`` routes were sent, ``there`` were there or have run out; ``failures`` are told as text."""
+    """``done`` routes were sent, ``there`` were there or have run out; ``failures`` says what failed."""
 
     done: int
     there: int
@@ -117,7 +117,7 @@ _COMPLAINTS = frozenset(kind("").name for kind in (InvalidRecord, DeviceNotFound
 
 
 def _blamed(blamed: Iterable[Failure], wanted: Sequence[SavedRoute]) -> set[SavedRoute]:
-    """The routes that are to blame, and all by the same missing device: not every failure is told."""
+    """The routes that failed, and all others by the same missing device: not every failure is reported."""
     records: set[int] = set()
     missing: list[set[str]] = []
     for failure, record in blamed:

@@ -1,7 +1,7 @@
 """The words of a route: ``ip route add|append|prepend|replace|change|delete ROUTE``, to a record.
 
 A :class:`RouteWords` walks the line once.  Each row of ``WORDS`` names a keyword and the method that
-takes its value; a word that is no keyword is ``[to] [TYPE] PREFIX``; ``nexthop`` ends the route's own
+takes its value; a word that is not a keyword is ``[to] [TYPE] PREFIX``; ``nexthop`` ends the route's own
 words and opens the list of next hops.  What the words leave open is filled in as ``ip`` does it: the
 address family from the first address, the local table for local types, the scope from the gateway.
 

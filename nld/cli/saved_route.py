@@ -173,7 +173,7 @@ def _leg(hop: Record, names: Names) -> Record:
 
 
 def _spelled(said: Record) -> Record:
-    """With the addresses in their canonical spelling, and only those flags that somebody sets."""
+    """With the addresses in their canonical spelling, and only those flags that can be set."""
     for name in ("gateway", "prefsrc"):
         if name in said:
             found = parse_address(said[name], None)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from nld.client import Client
 
 FLUSH_TOLD = 20
-"""Routes that could not be flushed which are told in full; the rest is counted."""
+"""Routes that could not be flushed and are printed in full; the others are counted."""
 
 FLUSH_ROUTES = 5000
 """Routes deleted in one call of a flush."""

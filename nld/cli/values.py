@@ -149,7 +149,7 @@ def spoken(family: str) -> str:
 
 
 def address(line: Line, what: str, family: str | None) -> Address:
-    """An address of ``family``, or of any when None. The whole of a family is no address."""
+    """An address of ``family``, or of any when None. ``default``, ``any`` and ``all`` are not addresses."""
     word = line.word or ""
     found = parse_address(word, family)
     if found is not None:

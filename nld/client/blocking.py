@@ -89,7 +89,7 @@ class Client:
 
         ``routes``    one or many, as ``ip -j route`` prints them; ``dst`` may be a list of destinations
                       that share all the rest, which is by far the fastest way to add many.
-        ``takeover``  let nld take a route that belongs to somebody else.
+        ``takeover``  also change routes of other owners.
         ``kernel``    the kernel's routing table manager, ``fib`` or ``module``; by default the daemon's.
 
         Raises RouteExists, InvalidRecord, and others of ``nld.errors``; the error's ``done`` says how

@@ -251,7 +251,7 @@ def gather(fields: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
     Up to iproute2 6.1 and some later its fields stand among the route's; in newer ones it is an object
     whose type is called ``encap_type``.
 
-    ``own``  names of fields that the record itself has as well, so that nobody can say whose they are.
+    ``own``  names of fields that the record itself has as well, so that it cannot be known whose they are.
     FieldError where the encapsulation cannot be told from the route.
     """
     kind = fields.get("encap")

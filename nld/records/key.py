@@ -15,7 +15,7 @@ from nld.records.route import Family, key_text
 
 
 class RouteKey(Record):
-    """Names one route exactly. What is left out has the kernel's default, it is no wildcard."""
+    """Names one route exactly. A field that is left out has the kernel's default; it is not a wildcard."""
 
     model_config = ConfigDict(populate_by_name=True)
 

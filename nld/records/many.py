@@ -27,9 +27,9 @@ _RESTS = 4096
 _PART = 64
 """Records that are looked at together when something is wrong."""
 _TOLD = 100
-"""Fields after which nobody looks for others that are wrong: so many are told of, and that there are more."""
+"""Wrong fields that are reported; after these, only that there are more."""
 _ENOUGH = 400
-"""Details after which nobody looks any further: of a union there are several for each field."""
+"""Details that are looked at; a union has several for each field."""
 
 _ALL = TypeAdapter(list[RouteRecord])
 

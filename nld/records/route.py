@@ -1,7 +1,7 @@
 """The route record: a route in the words of ``ip -j route``.
 
 One vocabulary for what goes in and what comes out.  Output of ``ip -j route`` is valid input; what
-``ip`` prints and nobody can set (``linkdown``, ``nh_info``, ``error`` ...) is taken and left aside.
+``ip`` prints but nothing can set (``linkdown``, ``nh_info``, ``error`` ...) is accepted and ignored.
 Rules here need nothing but the record itself: kinds of values, families that disagree, fields that
 contradict each other.  Whether a name or device exists, and what the kernel would take and ignore, is
 found where records become netlink messages (``nld.kernel.translation``).
@@ -151,7 +151,7 @@ class RouteRecord(Record):
                 self._refuse("nexthops (each next hop has its own)", "gateway", "via", "dev", "encap")
             if self.type in REJECT_TYPES:
                 others = ("gateway", "via", "nexthops", "encap")
-                # IPv6 prints reject routes with dev lo, so that is no contradiction there.
+                # IPv6 prints reject routes with dev lo, so that does not contradict the type there.
                 loopback = family == INET6 and self.dev == "lo"
                 self._refuse(f"type {self.type}", *others, *(() if loopback else ("dev",)))
         return self

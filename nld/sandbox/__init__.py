@@ -2,7 +2,7 @@
 
 What a newcomer runs first and what the tests stand on: a user, network, mount and process namespace
 with links nld0.. that are up, the daemon on the kernel's own table in it, and a command (or a shell)
-that finds the daemon at its usual place.  It keeps experiments apart; it is no jail for hostile code:
+that finds the daemon at its usual place.  It keeps experiments apart; it is not a jail for hostile code:
 the files of the host are all there.
 
 ``namespace``  the system calls, and what to do where they are forbidden.
