@@ -175,12 +175,19 @@ struct nld_hopgroup *nld_hopgroup_of(struct nld_hop *hop)
 /* A group of the next hops whose devices are there, not shared; or NULL. */
 struct nld_hopgroup *nld_hopgroup_left(const struct nld_hopgroup *group)
 {
-	struct nld_hopgroup *copy = nld_hopgroup_alloc(group->hop_count);
+	struct nld_hopgroup *copy;
 	unsigned int i, left = 0;
 
+	/* No larger than what is left: that is what will be charged. */
+	for (i = 0; i < group->hop_count; i++)
+		left += !hop_gone(&group->hop[i]);
+	if (!left)
+		return NULL;
+	copy = nld_hopgroup_alloc(left);
 	if (!copy)
 		return NULL;
-	for (i = 0; i < group->hop_count; i++) {
+	/* Fewer, if another device goes just now. */
+	for (i = 0, left = 0; i < group->hop_count && left < copy->hop_count; i++) {
 		const struct nld_hop *from = &group->hop[i];
 		struct nld_hop *to = &copy->hop[left];
 

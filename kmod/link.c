@@ -218,8 +218,10 @@ static void link_setup(struct net_device *dev)
 	dev->mtu = ETH_DATA_LEN;
 	dev->min_mtu = IPV4_MIN_MTU;
 	dev->max_mtu = IP_MAX_MTU;
-	/* Room for the header of the device by which a packet leaves. */
-	dev->needed_headroom = LL_MAX_HEADER;
+	/*
+	 * No headroom is asked for: a packet that is forwarded would be copied for
+	 * it, and the device by which it leaves may need none. That one asks.
+	 */
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->features |= LINK_FEATURES;
 	dev->hw_features |= LINK_FEATURES;

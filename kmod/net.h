@@ -30,7 +30,7 @@ struct nld_link_stats;
  * @generation: of the last change
  * @routes: records there are, by family
  * @nodes: nodes of both tries
- * @bytes: asked of the allocator for records, timers, nodes and groups
+ * @bytes: of memory that records, timers, nodes and groups take
  * @created: records made
  * @replaced: records replaced
  * @deleted: records gone, for whatever cause

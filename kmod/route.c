@@ -173,10 +173,14 @@ u32 nld_route_seconds_left(const struct nld_route *route)
 	return left > 0 ? (u32)(left - 1) / MSEC_PER_SEC + 1 : 1;
 }
 
-/* Its own memory; a group is counted once, whoever shares it. */
+/*
+ * Its own memory, as the allocator rounds it; a group is counted once, whoever
+ * shares it.
+ */
 size_t nld_route_bytes(const struct nld_route *route)
 {
-	return head_len(is_timed(route)) + tail_len(route);
+	return kmalloc_size_roundup(head_len(is_timed(route)) +
+				    tail_len(route));
 }
 
 /* Of two records with the same key, groups shared: do they say the same? */
@@ -206,5 +210,5 @@ struct nld_hopgroup *nld_hopgroup_alloc(unsigned int hops)
 
 size_t nld_hopgroup_bytes(const struct nld_hopgroup *group)
 {
-	return struct_size(group, hop, group->hop_count);
+	return kmalloc_size_roundup(struct_size(group, hop, group->hop_count));
 }

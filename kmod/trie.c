@@ -52,11 +52,12 @@ void nld_node_key(const struct nld_trie *trie, const struct nld_node *node,
 	key->bits = node->bits;
 }
 
+/* Of one node, as the allocator rounds it. */
 size_t nld_trie_node_size(const struct nld_trie *trie)
 {
 	/* Not struct_size(): it counts the padding behind @bits twice. */
-	return offsetof(struct nld_node, word) +
-	       trie->words * sizeof_field(struct nld_node, word[0]);
+	return kmalloc_size_roundup(offsetof(struct nld_node, word) +
+				    trie->words * sizeof_field(struct nld_node, word[0]));
 }
 
 void nld_trie_init(struct nld_trie *trie, struct mutex *lock, u8 words)

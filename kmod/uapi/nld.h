@@ -419,7 +419,7 @@ enum nld_stats_attr {
 	NLD_STATS_ROUTES4,		/* IPv4 records there are */
 	NLD_STATS_ROUTES6,		/* IPv6 records there are */
 	NLD_STATS_NODES,		/* nodes of both tries */
-	NLD_STATS_BYTES,		/* asked of the allocator, next hops too */
+	NLD_STATS_BYTES,		/* of memory, as it is allocated */
 	NLD_STATS_CREATED,		/* records created */
 	NLD_STATS_REPLACED,		/* records replaced, next hops lost too */
 	NLD_STATS_DELETED,		/* records deleted, for whatever cause */

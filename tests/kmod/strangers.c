@@ -9,7 +9,8 @@
  *	strangers listener RECORDS	listeners that do not read, beside a writer
  *	strangers metrics RECORDS	as many metrics at one prefix, half by a device that goes
  *	strangers dump ROUNDS		dumps beside a writer see what nobody touches
- *	strangers fill HOPS		one makes records of so many next hops until he is refused, and stays
+ *	strangers fill HOPS DEVICE	one makes records of so many next hops until he is refused, and stays;
+ *					with DEVICE 1 all next hops but one lose their device then
  *
  * Run as root, it becomes user 1000 first. Prints one JSON object.
  */
@@ -319,32 +320,43 @@ static void dumps(unsigned int rounds)
 		die("%u of %u dumps skipped a record that nobody touched", skipped, rounds);
 }
 
-/* No two with the same next hops, which would share them. Says how many, and stays until it is killed. */
-static void fill(unsigned int hops)
+/* No two with the same next hops, which would share them. */
+static void hops_record(unsigned int number, unsigned int hops, int device)
+{
+	struct nlmsghdr *nlh = begin(&out, NLD_MSG_ROUTE_NEW, NLM_F_CREATE | NLM_F_ACK, ++seq);
+	__u32 dst = htonl(10U << 24 | number), gateway;
+	struct nlattr *list, *entry;
+	unsigned int i;
+
+	head(nlh)->family = AF_INET;
+	head(nlh)->dst_len = 32;
+	put(&out, NLD_A_DST, &dst, sizeof(dst));
+	list = nest(&out, NLD_A_NEXTHOPS);
+	for (i = 0; i < hops; i++) {
+		entry = nest(&out, NLD_NH_ENTRY);
+		gateway = htonl(1U << 24 | (number & 0xffff) << 8 | (1 + i));
+		put(&out, NLD_NH_GATEWAY, &gateway, sizeof(gateway));
+		if (device && i)
+			put_u32(&out, NLD_NH_OIF, device);
+		nest_end(&out, entry);
+	}
+	nest_end(&out, list);
+	end(&out, nlh);
+}
+
+/* Says how many, and what he is charged with, and stays until he is killed. */
+static void fill(unsigned int hops, int lose)
 {
 	struct nlmsgerr *error = NLMSG_DATA((struct nlmsghdr *)in.data);
-	unsigned int records, i;
+	unsigned int records = 0;
 	int fd;
 
 	become();
 	fd = own_socket(0);
-	for (records = 0;; records++) {
-		struct nlmsghdr *nlh = begin(&out, NLD_MSG_ROUTE_NEW, NLM_F_CREATE | NLM_F_ACK, ++seq);
-		__u32 dst = htonl(10U << 24 | records), gateway;
-		struct nlattr *list, *entry;
-
-		head(nlh)->family = AF_INET;
-		head(nlh)->dst_len = 32;
-		put(&out, NLD_A_DST, &dst, sizeof(dst));
-		list = nest(&out, NLD_A_NEXTHOPS);
-		for (i = 0; i < hops; i++) {
-			entry = nest(&out, NLD_NH_ENTRY);
-			gateway = htonl((records & 0xffff) << 8 | (1 + i) | 1U << 24);
-			put(&out, NLD_NH_GATEWAY, &gateway, sizeof(gateway));
-			nest_end(&out, entry);
-		}
-		nest_end(&out, list);
-		end(&out, nlh);
+	if (lose && link_add(DEVICE, DEVICE + 1))
+		die("a device");
+	for (;; records++) {
+		hops_record(records, hops, lose ? DEVICE : 0);
 		send_out(fd);
 		if (recv(fd, in.data, sizeof(in.data), 0) < 0)
 			die("an answer");
@@ -353,6 +365,10 @@ static void fill(unsigned int hops)
 	}
 	if (error->error != -ENOSPC)
 		die("record %u was refused with %d", records, error->error);
+	if (lose && link_delete(DEVICE))
+		die("deleting a device");
+	while (lose && counter(fd, NLD_STATS_REPLACED) < records)
+		usleep(1000);
 	printf("{\"records\": %u, \"bytes\": %llu}\n", records, counter(fd, NLD_STATS_BYTES));
 	fflush(stdout);
 	pause();
@@ -375,8 +391,8 @@ int main(int argc, char **argv)
 		metrics(number);
 	else if (!strcmp(what, "dump"))
 		dumps(number);
-	else if (!strcmp(what, "fill"))
-		fill(number);
+	else if (!strcmp(what, "fill") && argc > 3)
+		fill(number, atoi(argv[3]));
 	else
 		return fprintf(stderr, "usage: strangers expiry|hold|device|listener|metrics|dump|fill NUMBER...\n"), 2;
 	return 0;
