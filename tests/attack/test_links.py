@@ -16,6 +16,8 @@ REASON = cannot()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 GROUP = 77
+ROUNDS = 5
+"""How often that is done: the status is asked for too seldom in one of them for a percentile."""
 
 
 def statuses(path: str, goes_on: Callable[[], bool], times: list[float]) -> None:
@@ -67,9 +69,14 @@ def test_status_answers_and_the_routes_are_gone(tmp_path: Path) -> None:
 
 @pytest.mark.attack
 def test_the_figure(tmp_path: Path) -> None:
+    every: list[float] = []
     with Ground(10_000) as ground:
-        made(ground, tmp_path, 1000)
-        times, lasted = answered(ground)
-    print(f"\n2,000 links deleted in {lasted:.2f} s: status p99 {1000 * p99(times):.1f} ms of {len(times)}")
-    assert len(times) > 100
-    assert p99(times) < 0.02
+        for _ in range(ROUNDS):
+            made(ground, tmp_path, 1000)
+            times, lasted = answered(ground)
+            every += times
+            print(
+                f"\n2,000 links deleted in {lasted:.2f} s: {len(times)} statuses, {max(times):.4f} s at most"
+            )
+    print(f"p99 {1000 * p99(every):.1f} ms of {len(every)}")
+    assert p99(every) < 0.02
