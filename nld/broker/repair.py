@@ -15,7 +15,7 @@ from itertools import chain
 
 from nld.kernel.selection import Selection
 from nld.kernel.shape import Shape
-from nld.kernel.suspicion import Suspicion
+from nld.kernel.suspicion import Suspicion, Suspicions
 from nld.rib.mirror import Difference, Mirror, several
 from nld.rib.reconciliation import FAMILY_AT
 
@@ -35,7 +35,7 @@ class Repair:
 
     def __init__(self) -> None:
         self.everything: dict[int, str | None] = {}
-        self.suspicions: dict[Suspicion, None] = {}
+        self.suspicions = Suspicions()
         self.keys: dict[bytes, str | None] = {}
         self.tables: dict[bytes, str | None] = {}
         self.lost = False
@@ -48,7 +48,7 @@ class Repair:
     def take_over(self, other: Repair) -> None:
         """Repair what another one could not."""
         self.everything = {**self.everything, **other.everything}
-        self.suspicions = {**other.suspicions, **self.suspicions}
+        self.suspicions = Suspicions(chain(other.suspicions, self.suspicions))
         self.keys = {**self.keys, **other.keys}
         self.tables = {**self.tables, **other.tables}
         self.lost = self.lost or other.lost
@@ -75,7 +75,7 @@ class Repair:
         if not self.suspicions or not suspected:
             return False
         shapes = {shape for entry in set(mirror.entries(keys)) for shape in several(entry)}
-        return any(suspicion.concerns(shape) for suspicion in self.suspicions for shape in shapes)
+        return any(map(self.suspicions.about, shapes))
 
     async def done(self) -> None:
         """Wait for its end. Raises the error with which it failed."""
@@ -100,9 +100,10 @@ class Repair:
                    device that went down since has lost.
         """
         vague = None
-        for suspicion in chain(self.suspicions, later.suspicions if later is not None else ()):
+        every = [self.suspicions] if later is None else [self.suspicions, later.suspicions]
+        for suspicions in every:
             for shape in (difference.old, difference.new):
-                if shape is not None and suspicion.concerns(shape):
+                for suspicion in () if shape is None else suspicions.about(shape):
                     if not suspicion.vague:
                         return suspicion.cause
                     vague = vague or suspicion.cause
@@ -115,15 +116,13 @@ class Repair:
 
     def about(self, family: int, shapes: Iterable[Shape]) -> list[Suspicion]:
         """The suspicions that are about any of the shapes of a family."""
-        wanted = [one for one in self.suspicions if one.family in (0, family)]
-        found: set[Suspicion] = set()
-        for shape in shapes if wanted else ():
-            if shape.family == family:
-                about = {one for one in wanted if one.concerns(shape)}
-                if about:
-                    found |= about
-                    wanted = [one for one in wanted if one not in about]
-        return [one for one in self.suspicions if one in found]
+        found = {
+            one
+            for shape in (shapes if self.suspicions else ())
+            if shape.family == family
+            for one in self.suspicions.about(shape)
+        }
+        return [one for one in self.suspicions if one in found and one.family in (0, family)]
 
     def selections(
         self, family: int, about: list[Suspicion], shapes: Iterable[Shape]

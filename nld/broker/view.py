@@ -249,7 +249,7 @@ class View:
         if suspicion.renamed:
             self._renamed(suspicion)
             return
-        self._repairs.gathering().suspicions.setdefault(suspicion, None)
+        self._repairs.gathering().suspicions.add(suspicion)
 
     def _renamed(self, suspicion: Suspicion) -> None:
         """A device has another name, or an object is another: so are the records of the routes by it."""

@@ -23,7 +23,7 @@ first waits for the kernel to have done so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nld.kernel.shape import Shape
@@ -76,16 +76,49 @@ class Suspicion:
         return self.device in shape.devices and shape.nhid is None and not (shape.merges and shape.legs > 1)
 
 
-def concerning(suspicions: list[Suspicion], family: int) -> Callable[[Shape], bool]:
+class Suspicions:
+    """Suspicions, each once and in order.  Which of them are about a route is found without asking each one.
+
+    A host may have thousands of devices that go down at the same time, and a route by each of them.
+    """
+
+    def __init__(self, suspicions: Iterable[Suspicion] = ()) -> None:
+        self._numbers: dict[Suspicion, int] = {}
+        self._by: dict[object, list[Suspicion]] = {}
+        for one in suspicions:
+            self.add(one)
+
+    def __iter__(self) -> Iterator[Suspicion]:
+        return iter(self._numbers)
+
+    def __bool__(self) -> bool:
+        return bool(self._numbers)
+
+    def add(self, suspicion: Suspicion) -> None:
+        """One more, behind the others."""
+        if suspicion in self._numbers:
+            return
+        self._numbers[suspicion] = len(self._numbers)
+        for what in (suspicion.device, suspicion.source, *(("object", nhid) for nhid in suspicion.objects)):
+            if what is not None:
+                self._by.setdefault(what, []).append(suspicion)
+
+    def about(self, shape: Shape) -> list[Suspicion]:
+        """Those that concern routes of a shape, in order."""
+        keys = (*shape.devices, shape.prefsrc, ("object", shape.nhid))
+        found = {one for key in keys for one in self._by.get(key, ()) if one.concerns(shape)}
+        return sorted(found, key=self._numbers.__getitem__)
+
+
+def concerning(suspicions: Iterable[Suspicion], family: int) -> Callable[[Shape], bool]:
     """Whether any of the suspicions is about a shape; each shape is asked about once."""
     known: dict[Shape, bool] = {}
+    every = Suspicions(suspicions)
 
     def concerns(shape: Shape) -> bool:
         answer = known.get(shape)
         if answer is None:
-            answer = known[shape] = shape.family == family and any(
-                suspicion.concerns(shape) for suspicion in suspicions
-            )
+            answer = known[shape] = shape.family == family and bool(every.about(shape))
         return answer
 
     return concerns

@@ -19,6 +19,7 @@ Does not belong here: netlink (a shape is opaque but for the few attributes belo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -234,28 +235,26 @@ class Mirror(Generic[S]):
         within = [route for route in current if scope(route)]
         if tuple(within) == wanted:
             return []
-        gone = list(within)
+        left = Counter(within)
         come = []
         for route in wanted:
-            if route in gone:
-                gone.remove(route)
+            if left[route]:
+                left[route] -= 1
             else:
                 come.append(route)
+        gone = []
+        for route in within:
+            if left[route]:
+                left[route] -= 1
+                gone.append(route)
         rest = [route for route in current if not scope(route)]
         self._put(key, sorted((*rest, *wanted), key=_order))
         self._size += len(wanted) - len(within)
         place = (wanted or current)[0].place
         destination = key[len(place) :]
-        differences: list[Difference[S]] = []
-        for old in gone:
-            heirs = [route for route in come if route.rank == old.rank]
-            if len(heirs) > 1 or len(gone) > 1:
-                heirs = [route for route in heirs if route.stable == old.stable or route.merges]
-            new = next(iter(heirs), None)
-            if new is not None:
-                come.remove(new)
-            differences.append(Difference(destination, old, new))
-        differences.extend(Difference(destination, None, new) for new in come)
+        heirs = _Heirs(come, alone=len(gone) == 1)
+        differences: list[Difference[S]] = [Difference(destination, old, heirs.take(old)) for old in gone]
+        differences.extend(Difference(destination, None, new) for new in heirs.left())
         return differences
 
     def keys(self) -> Iterator[bytes]:
@@ -286,6 +285,50 @@ class Mirror(Generic[S]):
         # IPv6 looks for one of the new one's own kind first (fib6_add_rt2node, net/ipv6/ip6_fib.c).
         alike = (index for index in peers if routes[index].merges == shape.merges)
         return next(alike, peers[0])
+
+
+class _Heirs(Generic[S]):
+    """Which of the routes that have come has taken the place of one that is gone.
+
+    ``alone``  no other is gone.  Then the only one that has come with its rank is its heir, whatever it is;
+               else the first that is the same but for what the kernel changes, or merges with others.
+    """
+
+    def __init__(self, come: list[S], alone: bool) -> None:
+        self._come: dict[int, S] = dict(enumerate(come))
+        self._alone = alone
+        self._by_rank: dict[Rank, dict[int, None]] = {}
+        self._candidates: dict[tuple[Rank, bytes | None], dict[int, None]] = {}
+        for number, route in self._come.items():
+            self._by_rank.setdefault(route.rank, {})[number] = None
+            self._candidates.setdefault((route.rank, self._kind(route)), {})[number] = None
+
+    @staticmethod
+    def _kind(route: S) -> bytes | None:
+        return None if route.merges else route.stable
+
+    def take(self, old: S) -> S | None:
+        """The heir of a route, which is nobody else's then."""
+        numbers = self._by_rank.get(old.rank)
+        if not numbers:
+            return None
+        if self._alone and len(numbers) == 1:
+            number = next(iter(numbers))
+        else:
+            kinds = (None,) if old.merges else (None, old.stable)
+            some = [self._candidates.get((old.rank, kind)) for kind in kinds]
+            firsts = [next(iter(one)) for one in some if one]
+            if not firsts:
+                return None
+            number = min(firsts)
+        heir = self._come.pop(number)
+        del numbers[number]
+        del self._candidates[heir.rank, self._kind(heir)][number]
+        return heir
+
+    def left(self) -> Iterable[S]:
+        """Those that are nobody's heir."""
+        return self._come.values()
 
 
 def in_order(shapes: Iterable[S]) -> list[S]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeAlias
 
-from nld.rib.mirror import Difference, Doubt, Mirror, Position, Rank, S, several
+from nld.rib.mirror import Difference, Doubt, Mirror, Position, Rank, S
 
 STEP = 512
 """Keys that are reconciled in one step: some milliseconds, where each of them has changed."""
@@ -37,6 +37,8 @@ TABLE_LENGTH = 5
 """Bytes of a key that tell table and family."""
 
 IPV6 = 10
+
+_Same: TypeAlias = tuple[Rank, bytes | None]
 
 Report: TypeAlias = tuple[bool, S, Position]
 """What a notification said of a key: whether the route is gone, the route, where it stands."""
@@ -67,7 +69,7 @@ class Reconciliation(Generic[S]):
         self._concerns = concerns
         self._keys = keys
         self._whole = whole
-        self._found: dict[bytes, S | tuple[S, ...]] = {}
+        self._found: dict[bytes, S | dict[_Same, S]] = {}
         self._news: dict[bytes, list[Report[S]]] = {}
         self._restless: set[bytes] = set()
         self._ended = False
@@ -96,7 +98,9 @@ class Reconciliation(Generic[S]):
                 if self._is_concerned(key, shape):
                     found[key] = shape
             elif before is not shape:
-                found[key] = _joined(several(before), shape)
+                if not isinstance(before, dict):
+                    before = found[key] = {_same(before): before}
+                before[_same(shape)] = shape  # the same route once more is the latest of it
 
     def end(self) -> frozenset[bytes]:
         """The dump is complete, and so are the notifications of what happened meanwhile.
@@ -129,22 +133,22 @@ class Reconciliation(Generic[S]):
         return concerns is not None and any(map(concerns, self._mirror.at(key)))
 
     def _settle(self, key: bytes) -> list[Difference[S]]:
-        found = self._found.get(key)
+        shown = self._shown(key)
         current = self._mirror.at(key)
-        if several(found) == current and key not in self._news:
+        if shown == current and key not in self._news:
             return []  # as nearly always
         concerns = self._concerns
-        if found is None and key not in self._keys and (concerns is None or not any(map(concerns, current))):
+        if not shown and key not in self._keys and (concerns is None or not any(map(concerns, current))):
             return []
         touched = {shape.rank for _, shape, _ in self._news.get(key, ())}
         if touched and not self._explained(key, touched):
             self.doubts.add(key)
 
-        shown = several(found)
+        given = frozenset(shown)
 
         def scope(shape: S) -> bool:
             # What is shown may be what a concerned route has become, and itself concerned no more.
-            within = self._whole or concerns is None or concerns(shape) or shape in shown
+            within = self._whole or concerns is None or concerns(shape) or shape in given
             return within and shape.rank not in touched
 
         wanted = tuple(filter(scope, shown))
@@ -162,11 +166,18 @@ class Reconciliation(Generic[S]):
         self.added += sum(difference.old is None for difference in differences)
         return differences
 
+    def _shown(self, key: bytes) -> tuple[S, ...]:
+        """What the dump shows at a key."""
+        found = self._found.get(key)
+        if isinstance(found, dict):
+            return tuple(found.values())
+        return () if found is None else (found,)
+
     def _explained(self, key: bytes, ranks: set[Rank]) -> bool:
         """Whether what the mirror holds of these ranks is what the latest news made of what is shown."""
         news = self._news[key]
         now = Counter(shape for shape in self._mirror.at(key) if shape.rank in ranks)
-        shown = tuple(shape for shape in several(self._found.get(key)) if shape.rank in ranks)
+        shown = tuple(shape for shape in self._shown(key) if shape.rank in ranks)
         for start in range(len(news), max(-1, len(news) - REPLAYED), -1):
             replayed = _replayed(key, shown, news[start:])
             if replayed is not None and Counter(replayed) == now:
@@ -179,36 +190,24 @@ def _walked(key: bytes) -> bytes:
     return key[:TABLE_LENGTH] if key[FAMILY_AT] == IPV6 else key[TABLE_LENGTH + 1 :] or bytes(4)
 
 
-def _joined(before: tuple[S, ...], shape: S) -> tuple[S, ...]:
-    """The rows of a key with one more; the same route once more is the latest of it."""
-    if shape in before:
-        return before
-    for index, other in enumerate(before):
-        if other.rank == shape.rank and ((other.merges and shape.merges) or other.stable == shape.stable):
-            return (*before[:index], shape, *before[index + 1 :])
-    return (*before, shape)
+def _same(shape: S) -> _Same:
+    """What is equal of two shapes of a key that are the same route, at different moments."""
+    return shape.rank, None if shape.merges else shape.stable
 
 
 def _left(current: tuple[S, ...], shown: tuple[S, ...]) -> tuple[S, ...]:
     """What the mirror holds, the dump does not show, and nothing that is shown has taken the place of."""
-    come = [shape for shape in shown if shape not in current]
+    before, now = frozenset(current), frozenset(shown)
+    heirs = Counter(_same(shape) for shape in shown if shape not in before)
     left = []
     for shape in current:
-        if shape in shown:
+        if shape in now:
             continue
-        heir = next(
-            (
-                other
-                for other in come
-                if other.rank == shape.rank
-                and ((other.merges and shape.merges) or other.stable == shape.stable)
-            ),
-            None,
-        )
-        if heir is None:
-            left.append(shape)
+        same = _same(shape)
+        if heirs[same]:
+            heirs[same] -= 1
         else:
-            come.remove(heir)
+            left.append(shape)
     return tuple(left)
 
 

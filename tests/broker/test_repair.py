@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nld.broker.repair import Repair
 from nld.kernel.shape import Shape, Shapes
-from nld.kernel.suspicion import Suspicion
+from nld.kernel.suspicion import Suspicion, Suspicions
 from nld.netlink.registry import AF
 from nld.netlink.route import Route, encode
 from nld.rib.mirror import Difference
@@ -23,8 +23,8 @@ def lost() -> Difference[Shape]:
 
 async def cause(now: list[Suspicion], meanwhile: list[Suspicion]) -> str | None:
     repair, later = Repair(), Repair()
-    repair.suspicions.update(dict.fromkeys(now))
-    later.suspicions.update(dict.fromkeys(meanwhile))
+    repair.suspicions = Suspicions(now)
+    later.suspicions = Suspicions(meanwhile)
     return repair.cause(lost(), bytes(30), later)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nld.kernel.shape import Shape, Shapes
-from nld.kernel.suspicion import Suspicion, concerning
+from nld.kernel.suspicion import Suspicion, Suspicions, concerning
 from nld.netlink.registry import AF, NextHopFlag
 from nld.netlink.route import NextHop, Route, encode
 
@@ -65,6 +67,46 @@ def test_several_causes_are_about_one_family_at_a_time() -> None:
     concerns = concerning([Suspicion("a", 2), Suspicion("b", 3)], AF.INET6)
     shapes = [shape(AF.INET6, oif=3), shape(AF.INET6, oif=2), shape(AF.INET6, oif=4), shape(oif=2)]
     assert list(map(concerns, shapes)) == [True, True, False, False]
+
+
+SOME = [
+    shape(oif=2), shape(oif=3, prefsrc=FOUR), shape(nh_id=7), shape(multipath=legs(3, 4)), shape(),
+    shape(AF.INET6, oif=2, prefsrc=SIX), shape(oif=2, protocol=2), shape(oif=3, flags=DEAD),
+]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.builds(
+            Suspicion,
+            st.sampled_from("abc"),
+            st.sampled_from((0, 2, 3, 4)),
+            st.frozensets(st.sampled_from((7, 8))),
+            st.sampled_from((None, FOUR, SIX)),
+            st.sampled_from((0, int(AF.INET), int(AF.INET6))),
+            st.booleans(),
+            st.booleans(),
+        )
+    )
+)
+def test_what_is_found_without_asking_each_is_what_asking_each_finds(some: list[Suspicion]) -> None:
+    every = Suspicions(some)
+    assert list(every) == list(dict.fromkeys(some))
+    for one in SOME:
+        assert every.about(one) == [suspicion for suspicion in every if suspicion.concerns(one)]
+
+
+def test_of_two_thousand_devices_few_are_asked_about_a_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = Suspicions(Suspicion("down", device) for device in range(2000))
+    asked: list[Suspicion] = []
+
+    def noted(self: Suspicion, _: Shape) -> bool:
+        asked.append(self)
+        return True
+
+    monkeypatch.setattr(Suspicion, "concerns", noted)
+    assert every.about(shape(oif=1000)) == asked
+    assert [one.device for one in asked] == [1000]
 
 
 def test_what_may_lose_a_device_and_live_on_is_not_looked_for_among_its_routes() -> None:

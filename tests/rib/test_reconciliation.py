@@ -8,6 +8,7 @@ the same.  A dump of IPv6 that left out routes beside a writer takes none away.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +75,7 @@ def test_no_step_looks_at_more_keys_than_it_may() -> None:
     reconciliation.end()
     looks = 0
 
-    class Found(dict[bytes, Shape | tuple[Shape, ...]]):
+    class Found(dict[bytes, Any]):
         def __contains__(self, key: object) -> bool:
             nonlocal looks
             looks += 1
@@ -256,3 +257,31 @@ def test_news_that_was_applied_to_something_stale_is_doubted() -> None:
     reconciliation.end()
     assert settled(reconciliation) == []
     assert reconciliation.doubts == {key}
+
+
+class Counted(Shape):
+    """A shape that counts how often it is compared with others."""
+
+    asked = 0
+
+    @property
+    def stable(self) -> bytes:
+        Counted.asked += 1
+        return super().stable
+
+
+def test_two_thousand_routes_at_one_key_are_not_each_compared_with_all_others() -> None:
+    """Each device of a host has a ff00::/8, and they may all go down at once."""
+    many = 2000
+    before = [Counted(name=f"device {number}") for number in range(many)]
+    after = [Counted(name=f"device {number}", flags=1) for number in range(many - 1)]
+    mirror = Mirror[Shape]()
+    mirror.settle(before[0].place + bytes(4), tuple(before), lambda _: True)
+    Counted.asked = 0
+    reconciliation = Reconciliation(mirror, lambda shape: True)
+    reconciliation.rows((one, bytes(4)) for one in after)
+    reconciliation.end()
+    differences = [one for part in reconciliation.differences() for one in part]
+    assert Counter(one.event for one in differences) == {"replace": many - 1, "delete": 1}
+    assert all(one.new is None or one.old is None or one.old.stable == one.new.stable for one in differences)
+    assert Counted.asked < 20 * many
