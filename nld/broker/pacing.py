@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-STEP: Final = 4096
-"""Keys of the mirror that are looked at in one step: about a millisecond, where few of them are wanted."""
+STEP: Final = 1024
+"""Keys of the mirror that are looked at in one step: some tenths of a millisecond where few are wanted.
+Where all are, it gives 100 KB of rows and as much text, which are held while the peer does not read."""
 
 SLICE: Final = 0.003
 """Seconds of such steps in one turn of the loop."""
