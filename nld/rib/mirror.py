@@ -39,6 +39,10 @@ Rank: TypeAlias = tuple[int, int, bytes]
 """Tos, metric, and the source prefix of an IPv6 route as bytes (``b""`` for none)."""
 
 
+Identity: TypeAlias = tuple[Rank, bytes | None]
+"""See :func:`identity`; None stands for all that merge."""
+
+
 class Shape(Protocol):
     """What the mirror must know of a route's shape. Equal shapes are the same object.
 
@@ -287,6 +291,11 @@ class Mirror(Generic[S]):
         return next(alike, peers[0])
 
 
+def identity(shape: Shape) -> Identity:
+    """What is equal of two shapes of a key that are the same route at different moments."""
+    return shape.rank, None if shape.merges else shape.stable
+
+
 class _Heirs(Generic[S]):
     """Which of the routes that have come has taken the place of one that is gone.
 
@@ -298,14 +307,10 @@ class _Heirs(Generic[S]):
         self._come: dict[int, S] = dict(enumerate(come))
         self._alone = alone
         self._by_rank: dict[Rank, dict[int, None]] = {}
-        self._candidates: dict[tuple[Rank, bytes | None], dict[int, None]] = {}
+        self._candidates: dict[Identity, dict[int, None]] = {}
         for number, route in self._come.items():
             self._by_rank.setdefault(route.rank, {})[number] = None
-            self._candidates.setdefault((route.rank, self._kind(route)), {})[number] = None
-
-    @staticmethod
-    def _kind(route: S) -> bytes | None:
-        return None if route.merges else route.stable
+            self._candidates.setdefault(identity(route), {})[number] = None
 
     def take(self, old: S) -> S | None:
         """The heir of a route, which is nobody else's then."""
@@ -315,15 +320,14 @@ class _Heirs(Generic[S]):
         if self._alone and len(numbers) == 1:
             number = next(iter(numbers))
         else:
-            kinds = (None,) if old.merges else (None, old.stable)
-            some = [self._candidates.get((old.rank, kind)) for kind in kinds]
+            some = map(self._candidates.get, {(old.rank, None), identity(old)})
             firsts = [next(iter(one)) for one in some if one]
             if not firsts:
                 return None
             number = min(firsts)
         heir = self._come.pop(number)
         del numbers[number]
-        del self._candidates[heir.rank, self._kind(heir)][number]
+        del self._candidates[identity(heir)][number]
         return heir
 
     def left(self) -> Iterable[S]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeAlias
 
-from nld.rib.mirror import Difference, Doubt, Mirror, Position, Rank, S
+from nld.rib.mirror import Difference, Doubt, Identity, Mirror, Position, Rank, S, identity
 
 STEP = 512
 """Keys that are reconciled in one step: some milliseconds, where each of them has changed."""
@@ -37,8 +37,6 @@ TABLE_LENGTH = 5
 """Bytes of a key that tell table and family."""
 
 IPV6 = 10
-
-_Same: TypeAlias = tuple[Rank, bytes | None]
 
 Report: TypeAlias = tuple[bool, S, Position]
 """What a notification said of a key: whether the route is gone, the route, where it stands."""
@@ -69,7 +67,7 @@ class Reconciliation(Generic[S]):
         self._concerns = concerns
         self._keys = keys
         self._whole = whole
-        self._found: dict[bytes, S | dict[_Same, S]] = {}
+        self._found: dict[bytes, S | dict[Identity, S]] = {}
         self._news: dict[bytes, list[Report[S]]] = {}
         self._restless: set[bytes] = set()
         self._ended = False
@@ -99,8 +97,8 @@ class Reconciliation(Generic[S]):
                     found[key] = shape
             elif before is not shape:
                 if not isinstance(before, dict):
-                    before = found[key] = {_same(before): before}
-                before[_same(shape)] = shape  # the same route once more is the latest of it
+                    before = found[key] = {identity(before): before}
+                before[identity(shape)] = shape  # the same route once more is the latest of it
 
     def end(self) -> frozenset[bytes]:
         """The dump is complete, and so are the notifications of what happened meanwhile.
@@ -190,22 +188,17 @@ def _walked(key: bytes) -> bytes:
     return key[:TABLE_LENGTH] if key[FAMILY_AT] == IPV6 else key[TABLE_LENGTH + 1 :] or bytes(4)
 
 
-def _same(shape: S) -> _Same:
-    """What is equal of two shapes of a key that are the same route, at different moments."""
-    return shape.rank, None if shape.merges else shape.stable
-
-
 def _left(current: tuple[S, ...], shown: tuple[S, ...]) -> tuple[S, ...]:
     """What the mirror holds, the dump does not show, and nothing that is shown has taken the place of."""
     before, now = frozenset(current), frozenset(shown)
-    heirs = Counter(_same(shape) for shape in shown if shape not in before)
+    heirs = Counter(identity(shape) for shape in shown if shape not in before)
     left = []
     for shape in current:
         if shape in now:
             continue
-        same = _same(shape)
-        if heirs[same]:
-            heirs[same] -= 1
+        which = identity(shape)
+        if heirs[which]:
+            heirs[which] -= 1
         else:
             left.append(shape)
     return tuple(left)

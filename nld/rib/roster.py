@@ -18,7 +18,6 @@ Does not belong here: which routes are wanted, and when the next piece is due.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 from itertools import filterfalse
 from typing import Generic
 
@@ -37,39 +36,12 @@ class LostError(Exception):
     """The history does not reach back to the walk's moment any more."""
 
 
-class _Keys:
-    """Keys that are not objects until they are asked for.
-
-    The garbage collector goes through every new list and looks at each object in it; of 300,000 keys each of
-    which is elsewhere in memory that takes 30 ms, in the turn of whoever is served then.
-    """
-
-    def __init__(self, keys: Iterable[bytes]) -> None:
-        by_length: dict[int, list[bytes]] = {}
-        for key in keys:
-            by_length.setdefault(len(key), []).append(key)
-        self._runs = tuple((length, b"".join(some)) for length, some in by_length.items())
-
-    def __len__(self) -> int:
-        return sum(len(joined) // length for length, joined in self._runs)
-
-    def some(self, start: int, most: int) -> list[bytes]:
-        """At most so many of them, from a place on."""
-        found: list[bytes] = []
-        for length, joined in self._runs:
-            count = len(joined) // length
-            end = min(count, start + most - len(found))
-            found += [joined[at : at + length] for at in range(start * length, end * length, length)]
-            start = max(0, start - count)
-        return found
-
-
 class Roster(Generic[S]):
     """The keys of one moment, and what has changed since. See :class:`Rosters`."""
 
     def __init__(self, mirror: Mirror[S], history: History[S]) -> None:
         self.generation = history.generation
-        self._parts: list[_Keys | None] = [None] * PARTS
+        self._parts: list[list[bytes] | None] = [None] * PARTS
         self._changed: tuple[list[bytes], ...] = tuple([] for _ in range(PARTS))
         """Keys at which something has changed, of the parts that are not copied yet."""
         self.late: list[bytes] = []
@@ -116,13 +88,13 @@ class Roster(Generic[S]):
         self._indexed += len(rows)
         return self._indexed == self._history.generation
 
-    def part(self, number: int) -> _Keys | None:
+    def part(self, number: int) -> list[bytes] | None:
         """The keys of a part at the roster's moment; all changes must have been taken notice of.
 
         None: more has happened in the mirror than the history had told; it is told now.
         """
-        part = self._parts[number]
-        if part is None:
+        keys = self._parts[number]
+        if keys is None:
             if self._history.keeps_back():
                 self._history.catch_up()
                 return None
@@ -132,8 +104,8 @@ class Roster(Generic[S]):
                 keys = list(filterfalse(self._changes.__contains__, keys))
                 keys += filterfalse(self.was_empty, changed)
                 changed.clear()
-            part = self._parts[number] = _Keys(keys)
-        return part
+            self._parts[number] = keys
+        return keys
 
     def behind(self, keys: list[bytes]) -> bool:
         """Whether the history has kept back what happened at some of these keys; it is told now."""
@@ -196,7 +168,7 @@ class Walk(Generic[S]):
             there = roster.part(part)
             if there is None:
                 return []
-            some = there.some(at, most - len(keys))
+            some = there[at : at + most - len(keys)]
             keys += some
             at += len(some)
             if at >= len(there):

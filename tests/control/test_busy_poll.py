@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from typing import Any, cast
-
-import pytest
+from typing import cast
 
 from nld.control.busy_poll import BusyPoll
+from tests.control.loop import Loop
 
 MOMENT = 0.0002
-
-
-class Loop:
-    """Notes what is to be called in the next turn; its clock stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.next: list[Callable[[], Any]] = []
-
-    def call_soon(self, callback: Callable[[], Any]) -> None:
-        self.next.append(callback)
-
-    def turn(self, seconds: float) -> bool:
-        """One turn, which takes so long; whether there is another without sleep."""
-        self.now += seconds
-        due, self.next = self.next, []
-        for callback in due:
-            callback()
-        return bool(self.next)
-
-
-@pytest.fixture
-def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
-    made = Loop()
-    monkeypatch.setattr(time, "monotonic", lambda: made.now)
-    return made
 
 
 def polling(loop: Loop, microseconds: int = 200) -> BusyPoll:

@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, cast
 
-import pytest
-
 from nld.control.turns import SLICE, WOKEN, Turns
-
-
-class Loop:
-    """Notes what is to be called in the next turn; its clock stands until somebody works."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.next: list[Callable[[], Any]] = []
-
-    def call_soon(self, callback: Callable[[], Any]) -> None:
-        self.next.append(callback)
-
-    def create_future(self) -> asyncio.Future[None]:
-        return asyncio.Future(loop=self._real)
-
-    _real = asyncio.new_event_loop()
-
-    def turn(self) -> None:
-        due, self.next = self.next, []
-        for callback in due:
-            callback()
-
-
-@pytest.fixture
-def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
-    made = Loop()
-    monkeypatch.setattr(time, "monotonic", lambda: made.now)
-    return made
+from tests.control.loop import Loop
 
 
 def made(loop: Loop) -> Turns:

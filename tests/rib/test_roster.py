@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nld.rib.history import History
 from nld.rib.mirror import Difference, Mirror
-from nld.rib.roster import LostError, Roster, Rosters, Walk, _Keys
+from nld.rib.roster import LostError, Roster, Rosters, Walk
 from tests.rib.test_mirror import PLACES, RANKS, Kernel, Shape
 
 DESTINATIONS = tuple(bytes([10, number, 0, 0]) for number in range(6))
@@ -135,12 +135,3 @@ def test_what_has_changed_is_taken_notice_of_a_part_at_a_time() -> None:
     assert len(walk.step(100) or ()) == 10
     assert walk.step(100) == []
     assert walk.step(100) is None
-
-
-@given(st.lists(st.binary(min_size=1, max_size=5)), st.integers(0, 30), st.integers(1, 30))
-def test_keys_in_pieces_are_all_of_them_once(keys: list[bytes], start: int, most: int) -> None:
-    held = _Keys(keys)
-    every = held.some(0, len(keys) + 1)
-    assert Counter(every) == Counter(keys)
-    assert len(held) == len(keys)
-    assert held.some(start, most) == every[start : start + most]
